@@ -1,0 +1,18 @@
+//! The words of the trade as types: every value is checked where it is made, so that nothing beyond
+//! this floor has to ask whether a name is a name.
+
+mod digest;
+mod failure;
+mod name;
+mod role;
+mod time;
+mod token;
+
+pub use digest::{Digest, NotADigest};
+pub use failure::{Class, Failure};
+pub use name::{AccessKeyId, AccountId, Name, NotAName, Reason, UserName};
+pub use role::{Role, UnknownRole};
+pub use time::{NotATime, Timestamp};
+pub use token::{
+    Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenIdentity, TokenKeys, TokenKind,
+};

@@ -1,0 +1,162 @@
+//! Names of ours and of AWS's, each with the one alphabet that it may use: a name can be a part of a
+//! path, of a table and of a signed document without any escaping.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The text is not a name of the kind that was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not {what}: {rule}")]
+pub struct NotAName {
+    what: &'static str,
+    rule: &'static str,
+}
+
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $sound:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAName;
+
+            fn from_str(text: &str) -> Result<Self, NotAName> {
+                let sound: fn(&str) -> bool = $sound;
+                if sound(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(NotAName { what: $what, rule: $rule })
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                parsed(deserializer)
+            }
+        }
+    };
+}
+
+/// Deserialises a string through [`FromStr`], so that a document holds nothing that parsing refuses.
+pub(super) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(serde::de::Error::custom)
+}
+
+checked_text!(
+    /// A name that this vault gives: of a vault, custodian, compartment, credential, rotator.
+    Name,
+    "a name",
+    "1 to 64 of a-z 0-9 . _ -, a letter or digit first, no two dots together",
+    |text| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+            && text.as_bytes()[0].is_ascii_alphanumeric()
+            && !text.contains("..")
+    }
+);
+
+checked_text!(
+    /// An AWS account: 12 digits.
+    AccountId,
+    "an AWS account",
+    "12 digits",
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+);
+
+checked_text!(
+    /// An IAM user's name (IAM API reference, `User`: `[\w+=,.@-]{1,64}`).
+    UserName,
+    "an IAM user name",
+    "1 to 64 of letters, digits and _ + = , . @ -",
+    |text| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
+    }
+);
+
+checked_text!(
+    /// An access key id (IAM API reference, `AccessKey`: 16 to 128 word characters). It is public.
+    AccessKeyId,
+    "an access key id",
+    "16 to 128 letters and digits",
+    |text| (16..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+);
+
+checked_text!(
+    /// Why a credential is opened, in a person's words: 1 to 1,000 characters without control
+    /// characters, not only blanks.
+    Reason,
+    "a reason",
+    "1 to 1,000 characters on one line, not only blanks",
+    |text| {
+        !text.trim().is_empty() && text.chars().count() <= 1000 && !text.chars().any(char::is_control)
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_safe_in_a_path() {
+        for good in ["a", "prod-eu.1", "0"] {
+            assert!(good.parse::<Name>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "A",
+            "-a",
+            "a..b",
+            "a\0",
+            "ä",
+            &"a".repeat(65),
+        ] {
+            assert!(bad.parse::<Name>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_said_on_one_line() {
+        assert!(
+            "INC-1: single sign-on is down — ünïcode"
+                .parse::<Reason>()
+                .is_ok()
+        );
+        for bad in ["", "  ", "a\nb", "\u{1b}[2J", &"a".repeat(1001)] {
+            assert!(bad.parse::<Reason>().is_err(), "{bad:?}");
+        }
+    }
+}

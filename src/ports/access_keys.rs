@@ -1,0 +1,173 @@
+//! Access keys of IAM users, and the proof of what a key can still do.
+
+use crate::model::{AccessKeyId, AccountId, Timestamp, UserName};
+use crate::secret::AccessKeySecret;
+
+/// An access key as IAM lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKeyInfo {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// Whether AWS accepts it.
+    pub active: bool,
+    /// When it was made, if IAM says so.
+    pub created: Option<Timestamp>,
+}
+
+/// A key that was just made: the one time that its secret is seen.
+pub struct NewAccessKey {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// Its secret.
+    pub secret: AccessKeySecret,
+}
+
+/// Who AWS says that somebody is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerIdentity {
+    /// The account.
+    pub account: AccountId,
+    /// The ARN.
+    pub arn: String,
+}
+
+/// Why AWS did not do as asked, in the user's words. The texts hold no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloudError {
+    /// No credentials for the rotator, or AWS does not know them.
+    #[error("AWS does not accept the rotator's own credentials: {0}")]
+    Credentials(String),
+    /// A permission is missing.
+    #[error("{who} may not {action} on {resource}")]
+    Denied {
+        /// Who asked, as AWS tells it.
+        who: String,
+        /// The permission that is missing, such as `iam:CreateAccessKey`.
+        action: String,
+        /// On what.
+        resource: String,
+    },
+    /// Too many requests; nothing was done.
+    #[error("AWS throttles {action}; nothing was done")]
+    Throttled {
+        /// The call.
+        action: String,
+    },
+    /// The user or the key is not there.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The user has as many keys as IAM allows; nothing was done.
+    #[error("{0} has two access keys, which is all that IAM allows")]
+    LimitExceeded(String),
+    /// AWS was never reached; nothing was done.
+    #[error("AWS cannot be reached for {action}: {reason}")]
+    Unreachable {
+        /// The call.
+        action: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The request left, and no reply that can be understood came back: it may have been done.
+    #[error("no clear answer to {action}: {reason}; it may have been done")]
+    Unclear {
+        /// The call.
+        action: String,
+        /// What came back, if anything.
+        reason: String,
+    },
+    /// Anything else that AWS said; nothing was done.
+    #[error("AWS refused {action}: {code}: {message}")]
+    Refused {
+        /// The call.
+        action: String,
+        /// AWS's code.
+        code: String,
+        /// AWS's words.
+        message: String,
+    },
+}
+
+/// The rotator's hands on IAM. Every method names the user: nothing is ever done to "whoever asks".
+pub trait AccessKeys {
+    /// Whom AWS takes the rotator for.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn rotator(&self) -> Result<CallerIdentity, CloudError>;
+
+    /// All access keys of the user.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn list(&self, user: &UserName) -> Result<Vec<AccessKeyInfo>, CloudError>;
+
+    /// Makes a key. Sent once: after [`CloudError::Unclear`] there may be a key whose secret nobody has.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn create(&self, user: &UserName) -> Result<NewAccessKey, CloudError>;
+
+    /// Makes AWS refuse the key from now on. Doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn deactivate(&self, user: &UserName, key: &AccessKeyId) -> Result<(), CloudError>;
+
+    /// Deletes the key. A key that is not there any more is [`CloudError::NotFound`].
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn delete(&self, user: &UserName, key: &AccessKeyId) -> Result<(), CloudError>;
+
+    /// When the key was last used, if ever.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn last_used(&self, key: &AccessKeyId) -> Result<Option<Timestamp>, CloudError>;
+
+    /// Denies everything to sessions of the user that were issued before `before`: temporary credentials
+    /// outlive the key that they were made with.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn deny_sessions(&self, user: &UserName, before: Timestamp) -> Result<(), CloudError>;
+}
+
+/// What AWS answered to a new key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProofAnswer {
+    /// It knows the key as this identity.
+    Is(CallerIdentity),
+    /// It does not know the key, or does not know it yet everywhere.
+    NotYet,
+}
+
+/// What AWS answered to a key whose secret is not at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    /// It does not accept the key: deactivated or deleted.
+    Refused,
+    /// It knows the key, and would accept it with the right secret.
+    Accepted,
+}
+
+/// The proof of a key itself, with `sts:GetCallerIdentity`, which needs no permission and which no
+/// policy can deny.
+pub trait KeyProof {
+    /// Asks who the key is, with its secret.
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn identify(
+        &self,
+        key: &AccessKeyId,
+        secret: &AccessKeySecret,
+    ) -> Result<ProofAnswer, CloudError>;
+
+    /// Asks with a signature that cannot be right: an active key is refused for its signature
+    /// (`SignatureDoesNotMatch`), any other for itself (`InvalidClientTokenId`).
+    ///
+    /// # Errors
+    /// [`CloudError`].
+    fn probe(&self, key: &AccessKeyId) -> Result<ProbeAnswer, CloudError>;
+}

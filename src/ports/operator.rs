@@ -1,0 +1,63 @@
+//! The people at the terminal.
+
+use crate::model::{Name, Role, TokenIdentity};
+use crate::ports::PinStatus;
+use crate::secret::Pin;
+
+/// Whose PIN is asked for, for what, and what the token says of it.
+#[derive(Debug, Clone)]
+pub struct PinRequest<'a> {
+    /// The custodian, if the token is enrolled or about to be.
+    pub custodian: Option<&'a Name>,
+    /// In which role.
+    pub role: Option<Role>,
+    /// The token.
+    pub token: &'a TokenIdentity,
+    /// What the token said of its PIN just now.
+    pub status: PinStatus,
+    /// What the PIN is for, such as "open 3 credentials of prod".
+    pub purpose: &'a str,
+}
+
+/// The person did not go along: what was about to happen does not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Declined {
+    /// There is no terminal to ask at.
+    #[error("there is no terminal to ask at")]
+    NoTerminal,
+    /// They said no, or left.
+    #[error("declined at the terminal")]
+    Said,
+    /// The last try of a PIN was not consented to.
+    #[error("the last try of the PIN was withheld")]
+    LastTry,
+}
+
+/// Something that the people should see, while it happens. Texts from outside are raw: the roof
+/// escapes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Plain progress: one line.
+    Step(String),
+    /// Something is not as it should be, and the work goes on.
+    Warning(String),
+}
+
+/// The human as a port.
+pub trait Operator {
+    /// Shows something.
+    fn notice(&mut self, notice: Notice);
+
+    /// Asks for a PIN without echo, naming the custodian and the token. Where one try is left, typed
+    /// consent that names the serial comes first.
+    ///
+    /// # Errors
+    /// [`Declined`].
+    fn pin(&mut self, request: &PinRequest<'_>) -> Result<Pin, Declined>;
+
+    /// Asks a question that only the typed `answer` says yes to.
+    ///
+    /// # Errors
+    /// [`Declined`].
+    fn confirm(&mut self, question: &str, answer: &str) -> Result<(), Declined>;
+}

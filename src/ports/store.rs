@@ -1,0 +1,105 @@
+//! Where the vault lies: named objects, of which nothing is asked but that one can be created only if it
+//! is absent.
+
+use std::fmt;
+
+/// The name of an object: parts joined by `/`, each of `a-z 0-9 . _ -` and not beginning with a dot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreKey(String);
+
+/// The text cannot name an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a vault object")]
+pub struct UnsafeKey;
+
+impl StoreKey {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`UnsafeKey`] for an empty or absolute name, an empty part, a part that begins with a dot, any
+    /// other character, or more than 512 bytes.
+    pub fn new(text: impl Into<String>) -> Result<Self, UnsafeKey> {
+        let text = text.into();
+        let part_is_sound = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+        };
+        if text.len() <= 512 && text.split('/').all(part_is_sound) {
+            Ok(Self(text))
+        } else {
+            Err(UnsafeKey)
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why the store did not do as asked. The texts name the object and what the system said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No such object.
+    #[error("{0} is not there")]
+    NotFound(String),
+    /// The object to be created is there already; it was not touched.
+    #[error("{0} is there already")]
+    AlreadyExists(String),
+    /// A symbolic link, a pipe, a device, a folder: not a plain file.
+    #[error("{0} is not a plain file ({1})")]
+    NotAFile(String, &'static str),
+    /// More bytes than asked for.
+    #[error("{0} is larger than {1} bytes")]
+    TooLarge(String, usize),
+    /// Others than its owner can write to the vault.
+    #[error("{0} can be written by others ({1})")]
+    Exposed(String, String),
+    /// The object cannot be written: no space, read-only, no permission.
+    #[error("{0} cannot be written: {1}")]
+    Unwritable(String, String),
+    /// Anything else that the system said.
+    #[error("{0}: {1}")]
+    Failed(String, String),
+}
+
+/// A folder or an object-store prefix.
+pub trait Store {
+    /// All bytes of an object, if there are no more than `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn read(&self, key: &StoreKey, limit: usize) -> Result<Vec<u8>, StoreError>;
+
+    /// Creates an object, whole or not at all, only if it is absent, and durably: when this returns, the
+    /// object survives a power cut. Of several who create the same object, exactly one succeeds.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] where it is there, whoever made it.
+    fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Writes an object that is derived from others and may be lost; whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn replace(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// The names of all objects directly in the folder `under`, sorted; none if there is no such folder.
+    /// Temporary files of this tool are left out; anything else that no [`StoreKey`] can name is an error.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn list(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError>;
+
+    /// For people: where it is.
+    fn place(&self) -> String;
+}
