@@ -16,8 +16,10 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod aws;
 pub mod crypto;
 pub mod format;
 pub mod model;
 pub mod ports;
 pub mod secret;
+pub mod system;

@@ -1,0 +1,266 @@
+//! The AWS servers of the tests (tests/aws-server/README.md): started on a free port of the loopback
+//! interface, with an account of their own, and ended when the value is dropped.
+
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use breakglass::aws::{Aws, AwsSettings, Patience, ProfileFiles};
+use tempfile::TempDir;
+
+/// The profile whose policy names the break-glass users.
+pub const ROTATOR: &str = "breakglass-rotator";
+
+/// So long a server may take to be ready; a loaded machine is slow.
+const READY: Duration = Duration::from_secs(60);
+
+/// Which server.
+#[derive(Debug, Clone, Copy)]
+pub enum Lane {
+    /// moto behind our wrapper.
+    Moto,
+    /// ministack.
+    Ministack,
+}
+
+/// A running server and the folder with its credentials.
+pub struct Server {
+    process: Process,
+    folder: TempDir,
+}
+
+/// A proxy in front of a server, which breaks answers on order.
+pub struct Proxy {
+    process: Process,
+    _folder: TempDir,
+}
+
+struct Process {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // By its id; both may fail if it has ended already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Starts the lane with these break-glass users and further options.
+    pub fn start(lane: Lane, users: &str, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let script = match lane {
+            Lane::Moto => "server.py",
+            Lane::Ministack => "second_lane.py",
+        };
+        let state = folder.path().to_str().expect("a path in UTF-8").to_owned();
+        let mut all = vec!["--state-dir", &state, "--users", users];
+        all.extend(options);
+        let process = Process::start(script, &all, folder.path());
+        Self { process, folder }
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.process.port)
+    }
+
+    /// The files with its profiles: [`ROTATOR`], `admin`, `outsider`, and with `--first-keys` one of
+    /// each break-glass user. The endpoint stands in them.
+    pub fn files(&self) -> ProfileFiles {
+        ProfileFiles {
+            config: self.folder.path().join("config"),
+            credentials: self.folder.path().join("credentials"),
+        }
+    }
+
+    /// The same with one more profile in them.
+    pub fn files_with(&self, profile: &str, credentials: &str) -> ProfileFiles {
+        let files = self.files();
+        let append = |path: &Path, text: String| {
+            let mut file = File::options().append(true).open(path).expect("the file");
+            file.write_all(text.as_bytes()).expect("written");
+        };
+        append(&files.credentials, format!("[{profile}]\n{credentials}\n"));
+        append(
+            &files.config,
+            format!(
+                "[profile {profile}]\nregion = us-east-1\nendpoint_url = {}\n",
+                self.endpoint()
+            ),
+        );
+        files
+    }
+
+    /// Settings for a profile, with little patience.
+    pub fn settings(&self, profile: &str) -> AwsSettings {
+        AwsSettings {
+            profile: Some(profile.to_owned()),
+            files: Some(self.files()),
+            patience: hasty(),
+            ..AwsSettings::default()
+        }
+    }
+
+    /// The adapter as this profile.
+    pub fn as_profile(&self, profile: &str) -> Aws {
+        Aws::connect(self.settings(profile)).expect("connect sends nothing")
+    }
+
+    /// The keys of a user as the server has them, without the code under test: id, and whether it is
+    /// active. Only on [`Lane::Moto`].
+    pub fn keys_of(&self, user: &str) -> Vec<(String, bool)> {
+        let keys = self.window()[user]["keys"].clone();
+        let keys = keys.as_array().expect("the user is there").iter();
+        keys.map(|key| {
+            let id = key["id"].as_str().expect("an id").to_owned();
+            (id, key["active"].as_bool().expect("a status"))
+        })
+        .collect()
+    }
+
+    /// An inline policy of a user, if it is there. Only on [`Lane::Moto`].
+    pub fn policy_of(&self, user: &str, policy: &str) -> Option<serde_json::Value> {
+        let text = self.window()[user]["policies"][policy].as_str()?.to_owned();
+        Some(serde_json::from_str(&text).expect("a policy is JSON"))
+    }
+
+    fn window(&self) -> serde_json::Value {
+        http(self.process.port, "GET", "/_breakglass/users", "")
+    }
+}
+
+impl Proxy {
+    /// Starts a proxy in front of the server.
+    pub fn start(server: &Server) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let upstream = server.process.port.to_string();
+        let process = Process::start("proxy.py", &["--upstream", &upstream], folder.path());
+        Self {
+            process,
+            _folder: folder,
+        }
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.process.port)
+    }
+
+    /// The adapter as this profile of the server, through the proxy.
+    pub fn as_profile(&self, server: &Server, profile: &str) -> Aws {
+        Aws::connect(AwsSettings {
+            endpoint: Some(self.endpoint()),
+            ..server.settings(profile)
+        })
+        .expect("connect sends nothing")
+    }
+
+    /// Orders a fault for the `nth` (from 1) such action from now on, and `times` in a row.
+    pub fn arm(&self, action: &str, fault: &str, nth: u32, times: u32) {
+        let order =
+            serde_json::json!({"action": action, "fault": fault, "nth": nth, "times": times});
+        http(self.process.port, "POST", "/_proxy/arm", &order.to_string());
+    }
+
+    /// Forgets all orders and the log.
+    pub fn reset(&self) {
+        http(self.process.port, "POST", "/_proxy/reset", "");
+    }
+
+    /// How often the action came since the last reset.
+    pub fn count(&self, action: &str) -> usize {
+        let log = http(self.process.port, "GET", "/_proxy/log", "");
+        let log = log.as_array().expect("a log").clone();
+        log.iter().filter(|entry| entry["action"] == action).count()
+    }
+}
+
+impl Process {
+    fn start(script: &str, options: &[&str], folder: &Path) -> Self {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws-server");
+        let port_file = folder.join("port");
+        let said = folder.join("said");
+        let log = File::create(&said).expect("a log file");
+        let child = Command::new(python())
+            .arg(home.join(script))
+            .args(options)
+            .arg("--port-file")
+            .arg(&port_file)
+            .arg("--with-parent")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the server starts");
+        let mut process = Self { child, port: 0 };
+        process.port = process.ready(&port_file, &said);
+        process
+    }
+
+    fn ready(&mut self, port_file: &Path, said: &Path) -> u16 {
+        let started = Instant::now();
+        loop {
+            if let Ok(text) = fs::read_to_string(port_file) {
+                return text.trim().parse().expect("a port");
+            }
+            let ended = self.child.try_wait().expect("the child is ours");
+            if ended.is_some() || started.elapsed() > READY {
+                let words = fs::read_to_string(said).unwrap_or_default();
+                panic!("the server is not ready (ended: {ended:?}); it said:\n{words}");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Time limits for tests, in which a server is near and a hanging one is meant.
+pub fn hasty() -> Patience {
+    Patience {
+        connect: Duration::from_secs(2),
+        attempt: Duration::from_secs(5),
+        operation: Duration::from_secs(30),
+        tries: 3,
+        pause: Duration::from_millis(10),
+    }
+}
+
+/// The Python of the virtual environment in which the servers are installed.
+fn python() -> PathBuf {
+    let venv = std::env::var_os("BREAKGLASS_TEST_VENV").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv"),
+        PathBuf::from,
+    );
+    let python = venv.join("bin/python");
+    assert!(
+        python.exists(),
+        "the AWS servers of the tests are not installed ({} is missing): run scripts/test, or \
+         tests/aws-server/venv once",
+        python.display()
+    );
+    python
+}
+
+/// One request without TLS; the answer is JSON.
+fn http(port: u16, method: &str, path: &str, body: &str) -> serde_json::Value {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).expect("an answer");
+    let (_, body) = reply.split_once("\r\n\r\n").expect("a header and a body");
+    serde_json::from_str(body).expect("the answer is JSON")
+}
