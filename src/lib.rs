@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod aws;
+pub mod cli;
 pub mod crypto;
 pub mod format;
 pub mod model;

@@ -31,6 +31,9 @@ pub enum Declined {
     /// The last try of a PIN was not consented to.
     #[error("the last try of the PIN was withheld")]
     LastTry,
+    /// The PIN is blocked; nobody was asked for it.
+    #[error("the PIN is blocked")]
+    Blocked,
 }
 
 /// Something that the people should see, while it happens. Texts from outside are raw: the roof

@@ -1,0 +1,131 @@
+//! The people as a port: PINs and confirmations at the controlling terminal, notices on standard error.
+
+use std::io::{self, Write};
+
+use crate::cli::escape::Shown;
+use crate::cli::tty::{Echo, Tty};
+use crate::ports::{Declined, Notice, Operator, PinRequest, PinStatus};
+use crate::secret::{Pin, PinRefused};
+
+/// How often a PIN is asked for when what was typed cannot be one. The token is not asked meanwhile.
+const ASKINGS: usize = 3;
+
+/// The person at `/dev/tty`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terminal;
+
+impl Operator for Terminal {
+    fn notice(&mut self, notice: Notice) {
+        let line = match &notice {
+            Notice::Step(text) => format!("breakglass: {}\n", Shown(text)),
+            Notice::Warning(text) => format!("warning: {}\n", Shown(text)),
+        };
+        // A closed standard error must not stop a deed half way.
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+
+    fn pin(&mut self, request: &PinRequest<'_>) -> Result<Pin, Declined> {
+        match request.status {
+            PinStatus::Locked | PinStatus::Left(0) => return Err(Declined::Blocked),
+            PinStatus::FinalTry | PinStatus::Left(1) => consent_to_last_try(request)?,
+            PinStatus::Untold | PinStatus::CountLow | PinStatus::Left(_) => {}
+        }
+        let mut tty = Tty::take(Echo::Off)?;
+        tty.show(&introduction(request))?;
+        for _ in 0..ASKINGS {
+            let line = tty.ask(&prompt(request))?;
+            match line.text().map_or(Err(PinRefused::Control), Pin::new) {
+                Ok(pin) => return Ok(pin),
+                Err(why) => tty.show(&format!("Not sent to the token: {why}.\n"))?,
+            }
+        }
+        Err(Declined::Said)
+    }
+
+    fn confirm(&mut self, question: &str, answer: &str) -> Result<(), Declined> {
+        let mut tty = Tty::take(Echo::On)?;
+        tty.show(&format!("{}\n", Shown(question)))?;
+        let prompt = format!(
+            "Type \"{}\" to go on, anything else to stop: ",
+            Shown(answer)
+        );
+        if typed(&mut tty, &prompt, answer)? {
+            Ok(())
+        } else {
+            Err(Declined::Said)
+        }
+    }
+}
+
+/// Who is asked, for what, with which token, and how many tries there are.
+fn introduction(request: &PinRequest<'_>) -> String {
+    let who = match (request.custodian, request.role) {
+        (Some(name), Some(role)) => format!("{name} ({})", role.title()),
+        (Some(name), None) => name.to_string(),
+        (None, Some(role)) => role.title().to_owned(),
+        (None, None) => "whoever holds the token".to_owned(),
+    };
+    format!(
+        "A PIN is needed to {}\n  from   {who}\n  token  {}, serial {}\n  tries  {}\n",
+        Shown(request.purpose),
+        Shown(&request.token.label),
+        Shown(&request.token.serial),
+        tries(request.status),
+    )
+}
+
+fn tries(status: PinStatus) -> String {
+    match status {
+        PinStatus::Untold => "the token does not say how many are left".to_owned(),
+        PinStatus::CountLow => {
+            "a wrong PIN was entered before; the token does not say how many are left".to_owned()
+        }
+        PinStatus::FinalTry | PinStatus::Left(1) => "this is the last one".to_owned(),
+        PinStatus::Locked | PinStatus::Left(0) => "none, the PIN is blocked".to_owned(),
+        PinStatus::Left(count) => format!("{count} left, then the PIN is blocked"),
+    }
+}
+
+fn prompt(request: &PinRequest<'_>) -> String {
+    let of = request
+        .custodian
+        .map_or_else(String::new, |name| format!(" of {name}"));
+    format!(
+        "PIN{of} for token serial {} (not shown): ",
+        Shown(&request.token.serial)
+    )
+}
+
+/// The last try of a PIN is spent only by someone who has looked at the token and typed its serial (or its
+/// label, where the token has no serial).
+fn consent_to_last_try(request: &PinRequest<'_>) -> Result<(), Declined> {
+    let token = request.token;
+    let (kind, wanted) = if token.serial.is_empty() {
+        ("label", &token.label)
+    } else {
+        ("serial number", &token.serial)
+    };
+    if wanted.trim().is_empty() {
+        return Err(Declined::LastTry);
+    }
+    let mut tty = Tty::take(Echo::On)?;
+    tty.show(&format!(
+        "LAST TRY: one more wrong PIN blocks the token {}, serial {}.\n",
+        Shown(&token.label),
+        Shown(&token.serial),
+    ))?;
+    let prompt = format!("Type its {kind} to use the last try, anything else to keep it: ");
+    if typed(&mut tty, &prompt, wanted)? {
+        Ok(())
+    } else {
+        Err(Declined::LastTry)
+    }
+}
+
+/// Whether the wanted text is typed, blanks around it aside; it may be typed in the form in which it is
+/// shown.
+fn typed(tty: &mut Tty, prompt: &str, wanted: &str) -> Result<bool, Declined> {
+    let line = tty.ask(prompt)?;
+    let said = line.text().unwrap_or_default().trim();
+    Ok(said == wanted.trim() || said == Shown(wanted.trim()).to_string())
+}
