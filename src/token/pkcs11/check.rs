@@ -46,16 +46,30 @@ impl Pkcs11Token {
         if objects.key_type(which, private)? != wanted {
             return Err(objects.unfit(which, "its halves are of different types".to_owned()));
         }
-        let matches = match (which, public) {
-            (Which::Seal, Public::P256(point)) => self.agrees(objects, &point)?,
-            (Which::Seal, Public::Rsa(der)) => self.decapsulates(objects, &der)?,
-            (Which::Sign, public) => self.signs(objects, &public)?,
-        };
+        let matches = self.proves(objects, which, &public).map_err(|e| match e {
+            // A key that cannot do its work is unfit, whatever the module calls that.
+            TokenError::Device { reason, .. } => objects.unfit(which, reason),
+            other => other,
+        })?;
         if matches {
             Ok(())
         } else {
             let reason = "its private half does not belong to its public half".to_owned();
             Err(objects.unfit(which, reason))
+        }
+    }
+
+    /// Uses the private half, and sees whether the public one agrees with the result.
+    fn proves(
+        &self,
+        objects: &Objects<'_>,
+        which: Which,
+        public: &Public,
+    ) -> Result<bool, TokenError> {
+        match (which, public) {
+            (Which::Seal, Public::P256(point)) => self.agrees(objects, point),
+            (Which::Seal, Public::Rsa(der)) => self.decapsulates(objects, der),
+            (Which::Sign, public) => self.signs(objects, public),
         }
     }
 

@@ -148,7 +148,7 @@ impl Place<'_> {
     /// Many modules answer something unspecific when the token was pulled: look whether it is there.
     fn gone_or(&self, error: TokenError) -> TokenError {
         match error {
-            TokenError::Device { .. } => match self.info() {
+            TokenError::Device { .. } | TokenError::UnfitKey { .. } => match self.info() {
                 Err(gone @ TokenError::Gone { .. }) => gone,
                 _ => error,
             },
