@@ -31,6 +31,17 @@ pub struct SoftHsm {
 /// and one slot with a token that is not initialised. `test` is the test's own path, as libtest prints it.
 /// `settings` are further lines of `softhsm2.conf`.
 pub fn with_tokens(test: &str, labels: &[&str], settings: &str, body: impl FnOnce(&SoftHsm)) {
+    with_tokens_under(&[], test, labels, settings, body);
+}
+
+/// The same, with the child started by another command, such as strace and its options.
+pub fn with_tokens_under(
+    command: &[&str],
+    test: &str,
+    labels: &[&str],
+    settings: &str,
+    body: impl FnOnce(&SoftHsm),
+) {
     if let Some(folder) = std::env::var_os(BENCH) {
         let softhsm = SoftHsm {
             folder: folder.into(),
@@ -47,7 +58,7 @@ pub fn with_tokens(test: &str, labels: &[&str], settings: &str, body: impl FnOnc
     for label in labels {
         softhsm.initialise(label);
     }
-    softhsm.run_again(test);
+    softhsm.run_again(command, test);
 }
 
 impl SoftHsm {
@@ -89,9 +100,12 @@ impl SoftHsm {
         assert!(output.status.success(), "{prepare}: {output:?}");
     }
 
-    fn run_again(&self, test: &str) {
+    fn run_again(&self, command: &[&str], test: &str) {
         let this = std::env::current_exe().expect("a test binary");
-        let output = Command::new(this)
+        let this = this.to_str().expect("a path in UTF-8");
+        let words = [command, &[this]].concat();
+        let output = Command::new(words[0])
+            .args(&words[1..])
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env("SOFTHSM2_CONF", self.configuration())
             .env(BENCH, &self.folder)
