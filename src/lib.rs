@@ -24,3 +24,4 @@ pub mod model;
 pub mod ports;
 pub mod secret;
 pub mod system;
+pub mod token;

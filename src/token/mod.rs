@@ -1,0 +1,5 @@
+//! Adapters to tokens: each implements [`Token`](crate::ports::Token) and
+//! [`TokenProvider`](crate::ports::TokenProvider) for one way of talking to a device. Only the roof names
+//! them.
+
+pub mod pkcs11;

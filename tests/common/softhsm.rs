@@ -1,0 +1,168 @@
+//! Private SoftHSM tokens for tests.
+//!
+//! SoftHSM finds its configuration through the environment variable `SOFTHSM2_CONF`, and the module reads
+//! it from its own process. Setting a variable in a running process is unsafe (edition 2024), and threads
+//! of one test binary would share it. So a test that needs tokens runs twice: [`with_tokens`] prepares a
+//! folder and starts the same test of the same binary once more, with the variable set from outside; only
+//! that child runs the body. It works under `cargo test` and `cargo nextest` alike, in parallel, and
+//! nothing outside the temporary folder is touched.
+
+#![allow(dead_code)] // each test binary uses a part of it
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use breakglass::token::pkcs11::{ModuleConfig, Pkcs11Provider, Profile};
+
+/// The user PIN of every token made here.
+pub const PIN: &str = "493817";
+/// Another PIN of the same form.
+pub const WRONG_PIN: &str = "718394";
+const SO_PIN: &str = "27182818";
+
+const BENCH: &str = "BREAKGLASS_TEST_SOFTHSM";
+
+/// The folder with the tokens, as the body of a test sees it.
+pub struct SoftHsm {
+    folder: PathBuf,
+}
+
+/// Runs `body` in a child process in which SoftHSM shows fresh tokens with these labels, in this order,
+/// and one slot with a token that is not initialised. `test` is the test's own path, as libtest prints it.
+/// `settings` are further lines of `softhsm2.conf`.
+pub fn with_tokens(test: &str, labels: &[&str], settings: &str, body: impl FnOnce(&SoftHsm)) {
+    with_tokens_under(&[], test, labels, settings, body);
+}
+
+/// The same, with the child started by another command, such as strace and its options.
+pub fn with_tokens_under(
+    command: &[&str],
+    test: &str,
+    labels: &[&str],
+    settings: &str,
+    body: impl FnOnce(&SoftHsm),
+) {
+    if let Some(folder) = std::env::var_os(BENCH) {
+        let softhsm = SoftHsm {
+            folder: folder.into(),
+        };
+        body(&softhsm);
+        std::fs::write(softhsm.done(), "").expect("the folder is ours");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let softhsm = SoftHsm {
+        folder: folder.path().to_owned(),
+    };
+    softhsm.configure(settings);
+    for label in labels {
+        softhsm.initialise(label);
+    }
+    softhsm.run_again(command, test);
+}
+
+impl SoftHsm {
+    fn done(&self) -> PathBuf {
+        self.folder.join("done")
+    }
+
+    /// The configuration that `SOFTHSM2_CONF` names.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join("softhsm2.conf")
+    }
+
+    /// The folder that holds a folder for each token.
+    pub fn tokens(&self) -> PathBuf {
+        self.folder.join("tokens")
+    }
+
+    fn configure(&self, settings: &str) {
+        std::fs::create_dir(self.tokens()).expect("the folder is ours");
+        let text = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n{settings}\n",
+            self.tokens().display()
+        );
+        std::fs::write(self.configuration(), text).expect("the folder is ours");
+    }
+
+    /// Makes a token with the command that the profile tells people to use.
+    pub fn initialise(&self, label: &str) {
+        let prepare = &profile().prepare[0];
+        let mut words = prepare
+            .split(' ')
+            .map(|word| if word == "LABEL" { label } else { word });
+        let output = Command::new(words.next().expect("a command"))
+            .args(words)
+            .args(["--pin", PIN, "--so-pin", SO_PIN])
+            .env("SOFTHSM2_CONF", self.configuration())
+            .output()
+            .expect("softhsm2-util is installed");
+        assert!(output.status.success(), "{prepare}: {output:?}");
+    }
+
+    fn run_again(&self, command: &[&str], test: &str) {
+        let this = std::env::current_exe().expect("a test binary");
+        let this = this.to_str().expect("a path in UTF-8");
+        let words = [command, &[this]].concat();
+        let output = Command::new(words[0])
+            .args(&words[1..])
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env("SOFTHSM2_CONF", self.configuration())
+            .env(BENCH, &self.folder)
+            .output()
+            .expect("the test binary runs");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(
+            output.status.success(),
+            "{test} in its child: {}\n{said}",
+            output.status
+        );
+        assert!(
+            self.done().exists(),
+            "{test} is not what the test is called:\n{said}"
+        );
+    }
+
+    /// SoftHSM with its profile, and no other module.
+    pub fn provider(&self) -> Pkcs11Provider {
+        Pkcs11Provider::new(vec![module()])
+    }
+
+    /// Takes all tokens away, as if they were pulled.
+    pub fn pull_all(&self) {
+        std::fs::remove_dir_all(self.tokens()).expect("the folder is ours");
+    }
+}
+
+/// The built-in profile of SoftHSM.
+pub fn profile() -> Profile {
+    Profile::built_in("softhsm2").expect("the profile is compiled in")
+}
+
+/// SoftHSM's library with its profile.
+pub fn module() -> ModuleConfig {
+    let profile = profile();
+    let path = profile
+        .find_library()
+        .expect("SoftHSM is installed")
+        .to_owned();
+    ModuleConfig {
+        path,
+        profile: Some(profile),
+    }
+}
+
+/// A copy of SoftHSM's library: to the loader and to us another module.
+pub fn copied_module(folder: &Path) -> ModuleConfig {
+    let original = module();
+    let path = folder.join("libanother.so");
+    std::fs::copy(&original.path, &path).expect("the folder is ours");
+    ModuleConfig { path, ..original }
+}
+
+impl AsRef<Path> for SoftHsm {
+    fn as_ref(&self) -> &Path {
+        &self.folder
+    }
+}
