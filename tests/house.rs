@@ -229,11 +229,24 @@ fn length_is_measured() {
 
 #[test]
 fn a_test_module_in_its_own_file_is_known_as_one() {
-    let source = Source::read(
-        &["ops"],
-        "#[cfg(test)]\n#[allow(missing_docs)]\nmod fakes;\nmod real;",
-    );
-    assert_eq!(source.test_modules, [["ops", "fakes"]]);
+    let beside = "#[cfg(test)]\n#[path = \"seal_tests.rs\"]\nmod tests;";
+    for (module, code, expected) in [
+        (
+            ["ops", "seal"],
+            "#[cfg(test)]\n#[allow(missing_docs)]\nmod fakes;\nmod real;",
+            vec!["ops/seal/fakes"],
+        ),
+        (
+            ["ops", "seal"],
+            beside,
+            vec!["ops/seal/seal_tests", "ops/seal_tests"],
+        ),
+        (["ops", "seal"], "mod real;", vec![]),
+    ] {
+        let known = Source::read(&module, code).test_modules;
+        let known: Vec<String> = known.iter().map(|parts| parts.join("/")).collect();
+        assert_eq!(known, expected);
+    }
 }
 
 #[test]

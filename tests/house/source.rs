@@ -1,7 +1,7 @@
 //! Reads a Rust file as far as the house's laws need it: its tokens, the paths it names and the length
 //! of its functions. What only tests are made of is set aside.
 
-/// One identifier or one sign, and the line it stands on (from 1).
+/// One identifier, sign or plain string (in its quotes), and the line it stands on (from 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     pub text: String,
@@ -27,7 +27,7 @@ pub struct Source {
     pub lines: usize,
     /// The tokens without `#[cfg(test)]` items.
     pub tokens: Vec<Token>,
-    /// Modules that stand in files of their own and are for tests only.
+    /// Where modules may stand that have files of their own and are for tests only.
     pub test_modules: Vec<Vec<String>>,
 }
 
@@ -37,7 +37,7 @@ impl Source {
         let (tokens, hidden) = without_tests(tokens(text));
         let test_modules = hidden
             .into_iter()
-            .map(|name| [module.clone(), vec![name]].concat())
+            .flat_map(|name| places(&module, &name))
             .collect();
         Self {
             module,
@@ -182,6 +182,16 @@ fn resolved(parts: Vec<String>, here: &[String], is_macro: bool, line: usize) ->
     })
 }
 
+/// Where a module may stand that is named in `module`, by its name or by the file of a `#[path]`. Such a
+/// file stands beside the one that names it: one storey higher, unless that is a `mod.rs`.
+fn places(module: &[String], name: &str) -> Vec<Vec<String>> {
+    let below = |folder: &[String], name: &str| [folder, &[name.to_owned()]].concat();
+    match (name.strip_suffix(".rs"), module.split_last()) {
+        (Some(file), Some((_, above))) => vec![below(module, file), below(above, file)],
+        _ => vec![below(module, name)],
+    }
+}
+
 fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
@@ -219,12 +229,16 @@ fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, Vec<String>) {
             continue;
         }
         at += 7;
+        let mut file = None;
         while is(at, &["#", "["]) {
+            if is(at + 2, &["path", "="]) {
+                file = Some(tokens[at + 4].text.trim_matches('"').to_owned());
+            }
             at = closing(&tokens, at + 1) + 1;
         }
         while at < tokens.len() && !matches!(tokens[at].text.as_str(), "{" | ";") {
             if is(at, &["mod"]) && is(at + 2, &[";"]) {
-                hidden.push(tokens[at + 1].text.clone());
+                hidden.push(file.take().unwrap_or_else(|| tokens[at + 1].text.clone()));
             }
             at += 1;
         }
@@ -236,7 +250,7 @@ fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, Vec<String>) {
     (kept, hidden)
 }
 
-/// Splits code into words and signs; comments, strings and characters fall away.
+/// Splits code into words, signs and plain strings; comments and other literals fall away.
 pub fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let mut found = Vec::new();
@@ -244,7 +258,8 @@ pub fn tokens(text: &str) -> Vec<Token> {
     while at < chars.len() {
         let end = next(&chars, at);
         let piece: String = chars[at..end].iter().collect();
-        if is_word(&piece) && !piece.ends_with(['"', '#', '\'']) || is_sign(&piece) {
+        let literal = piece.ends_with(['"', '#', '\'']) && piece.len() > 1;
+        if is_word(&piece) && !literal || is_sign(&piece) || piece.starts_with('"') {
             found.push(Token {
                 text: piece.clone(),
                 line,
