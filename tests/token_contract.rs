@@ -21,6 +21,7 @@ fn subject(provider: &dyn TokenProvider) -> Subject<'_> {
         // SoftHSM never locks and tells only that a wrong PIN was entered.
         untouched: PinStatus::Untold,
         after_wrong_pin: PinStatus::CountLow,
+        unfit: None,
     }
 }
 

@@ -28,34 +28,32 @@ const DEMANDS: [(AttributeType, bool); 5] = [
 ];
 
 impl Pkcs11Token {
-    /// Checks one key, in a session that is logged in.
-    pub(super) fn check_key(&self, objects: &Objects<'_>, which: Which) -> Result<(), TokenError> {
+    /// Checks both keys, in a session that is logged in: first what they do, then what they say.
+    pub(super) fn check_both(&self, objects: &Objects<'_>) -> Result<(), TokenError> {
+        let both = || Which::BOTH.into_iter();
+        both().try_for_each(|which| self.check_use(objects, which))?;
+        both().try_for_each(|which| check_claims(objects, which))
+    }
+
+    fn check_use(&self, objects: &Objects<'_>, which: Which) -> Result<(), TokenError> {
         let public = objects.public(which)?;
-        let private = objects.private(which)?;
-        for (attribute, demanded) in DEMANDS {
-            let told = bool_of(&objects.attribute(which, private, attribute)?);
-            if told != Some(demanded) {
-                let reason = format!("its {attribute} is not {demanded}");
-                return Err(objects.unfit(which, reason));
-            }
-        }
         let wanted = match public {
             Public::P256(_) => KeyType::EC,
             Public::Rsa(_) => KeyType::RSA,
         };
-        if objects.key_type(which, private)? != wanted {
+        if objects.key_type(which, objects.private(which)?)? != wanted {
             return Err(objects.unfit(which, "its halves are of different types".to_owned()));
         }
-        let matches = self.proves(objects, which, &public).map_err(|e| match e {
+        let matches = self.proves(objects, which, &public);
+        match matches {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let reason = "its private half does not belong to its public half".to_owned();
+                Err(objects.unfit(which, reason))
+            }
             // A key that cannot do its work is unfit, whatever the module calls that.
-            TokenError::Device { reason, .. } => objects.unfit(which, reason),
-            other => other,
-        })?;
-        if matches {
-            Ok(())
-        } else {
-            let reason = "its private half does not belong to its public half".to_owned();
-            Err(objects.unfit(which, reason))
+            Err(TokenError::Device { reason, .. }) => Err(objects.unfit(which, reason)),
+            Err(other) => Err(other),
         }
     }
 
@@ -147,6 +145,17 @@ impl Pkcs11Token {
             .map_err(|_| device(self.name(), "the system gives no random numbers"))?;
         Ok(bytes)
     }
+}
+
+fn check_claims(objects: &Objects<'_>, which: Which) -> Result<(), TokenError> {
+    let private = objects.private(which)?;
+    for (attribute, demanded) in DEMANDS {
+        let told = bool_of(&objects.attribute(which, private, attribute)?);
+        if told != Some(demanded) {
+            return Err(objects.unfit(which, format!("its {attribute} is not {demanded}")));
+        }
+    }
+    Ok(())
 }
 
 fn bool_of(attribute: &Attribute) -> Option<bool> {

@@ -119,9 +119,7 @@ impl Token for Pkcs11Token {
                 session,
                 name: &self.name,
             };
-            Which::BOTH
-                .into_iter()
-                .try_for_each(|which| self.check_key(&objects, which))
+            self.check_both(&objects)
         })
     }
 
