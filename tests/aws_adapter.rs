@@ -1,4 +1,4 @@
-//! The AWS adapter against moto behind our wrapper, and behind a proxy that breaks answers.
+//! The AWS adapter against moto behind our wrapper.
 
 #[path = "common/aws.rs"]
 mod aws;
@@ -7,23 +7,10 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use aws::{Lane, Proxy, ROTATOR, Server, hasty};
+use aws::{Lane, Proxy, ROTATOR, Server, hasty, refused, unknown_key, user};
 use breakglass::aws::{Aws, AwsSettings, Patience, ProfileFiles, REVOKE_POLICY};
-use breakglass::model::{AccessKeyId, Timestamp, UserName};
+use breakglass::model::Timestamp;
 use breakglass::ports::{AccessKeys, CloudError, KeyProof, NewAccessKey, ProbeAnswer, ProofAnswer};
-
-fn user(name: &str) -> UserName {
-    name.parse().expect("a user name")
-}
-
-fn unknown_key() -> AccessKeyId {
-    "AKIAXXXXXXXXXXXXXXXX".parse().expect("a key id")
-}
-
-/// `expect_err` for a value that must not be printed.
-fn refused(result: Result<NewAccessKey, CloudError>) -> CloudError {
-    result.err().expect("no key is given")
-}
 
 fn is_user(answer: &ProofAnswer, name: &str) -> bool {
     matches!(answer, ProofAnswer::Is(who)
@@ -122,162 +109,6 @@ fn a_new_key_may_be_known_and_then_not() {
     let known = || aws.identify(&key.id, &key.secret).expect("an answer") != ProofAnswer::NotYet;
     let answers: Vec<bool> = (0..5).map(|_| known()).collect();
     assert_eq!(answers, [true, false, false, true, true]);
-}
-
-/// The heart of the matter: whatever happens to the answer, CreateAccessKey is sent once, so that there
-/// is one key more at most, and the error does not claim to know what it cannot.
-#[test]
-fn a_lost_answer_never_makes_a_second_key() {
-    // The fault, and how many keys there are afterwards.
-    let faults = [
-        ("drop-before", 0),
-        ("drop-after", 1),
-        ("truncate", 1),
-        ("hang", 1),
-        ("unavailable", 0),
-        ("unavailable-after", 1),
-        ("html-after", 1),
-        ("garble", 1),
-        ("empty", 1),
-        ("no-secret", 1),
-        ("empty-secret", 1),
-        ("short-secret", 1),
-        ("bad-id", 1),
-    ];
-    let users = faults.map(|(fault, _)| fault).join(",");
-    let server = Server::start(Lane::Moto, &users, &[]);
-    let proxy = Proxy::start(&server);
-    let aws = proxy.as_profile(&server, ROTATOR);
-    for (fault, keys) in faults {
-        proxy.reset();
-        proxy.arm("CreateAccessKey", fault, 1, 1);
-        let error = refused(aws.create(&user(fault)));
-        assert!(
-            matches!(error, CloudError::Unclear { .. }),
-            "{fault}: {error:?}"
-        );
-        assert_eq!(proxy.count("CreateAccessKey"), 1, "{fault}");
-        assert_eq!(server.keys_of(fault).len(), keys, "{fault}");
-    }
-}
-
-#[test]
-fn throttling_did_nothing_and_is_tried_again_a_few_times() {
-    let server = Server::start(Lane::Moto, "deploy-emergency", &[]);
-    let proxy = Proxy::start(&server);
-    let aws = proxy.as_profile(&server, ROTATOR);
-    let deploy = user("deploy-emergency");
-
-    proxy.arm("CreateAccessKey", "throttle", 1, 2);
-    let key = aws.create(&deploy).expect("a key at the third try");
-    assert_eq!(proxy.count("CreateAccessKey"), 3);
-    assert_eq!(
-        server.keys_of("deploy-emergency"),
-        [(key.id.to_string(), true)]
-    );
-
-    proxy.reset();
-    proxy.arm("CreateAccessKey", "throttle", 1, 99);
-    assert_eq!(
-        refused(aws.create(&deploy)),
-        CloudError::Throttled {
-            action: "iam:CreateAccessKey".to_owned()
-        }
-    );
-    assert_eq!(proxy.count("CreateAccessKey"), 3);
-    assert_eq!(server.keys_of("deploy-emergency").len(), 1);
-}
-
-#[test]
-fn a_throttled_create_whose_next_try_is_lost_is_not_tried_a_third_time() {
-    let server = Server::start(Lane::Moto, "deploy-emergency", &[]);
-    let proxy = Proxy::start(&server);
-    let aws = proxy.as_profile(&server, ROTATOR);
-    proxy.arm("CreateAccessKey", "throttle", 1, 1);
-    proxy.arm("CreateAccessKey", "drop-after", 1, 1);
-    let error = refused(aws.create(&user("deploy-emergency")));
-    assert!(matches!(error, CloudError::Unclear { .. }), "{error:?}");
-    assert_eq!(proxy.count("CreateAccessKey"), 2);
-    assert_eq!(server.keys_of("deploy-emergency").len(), 1);
-}
-
-#[test]
-fn what_can_be_done_twice_is_tried_again() {
-    let server = Server::start(Lane::Moto, "deploy-emergency", &[]);
-    let proxy = Proxy::start(&server);
-    let aws = proxy.as_profile(&server, ROTATOR);
-    let deploy = user("deploy-emergency");
-    let key = aws.create(&deploy).expect("a key");
-
-    for fault in ["drop-before", "truncate", "unavailable", "html-after"] {
-        proxy.reset();
-        proxy.arm("ListAccessKeys", fault, 1, 1);
-        assert_eq!(aws.list(&deploy).map(|keys| keys.len()), Ok(1), "{fault}");
-        assert_eq!(proxy.count("ListAccessKeys"), 2, "{fault}");
-    }
-    proxy.reset();
-    proxy.arm("GetCallerIdentity", "drop-after", 1, 2);
-    assert_eq!(aws.probe(&key.id), Ok(ProbeAnswer::Accepted));
-    proxy.arm("GetCallerIdentity", "drop-after", 1, 99);
-    let error = aws.probe(&key.id).expect_err("no answer is no proof");
-    assert!(matches!(error, CloudError::Unclear { .. }), "{error:?}");
-
-    proxy.arm("UpdateAccessKey", "drop-after", 1, 1);
-    assert_eq!(aws.deactivate(&deploy, &key.id), Ok(()));
-    assert_eq!(
-        server.keys_of("deploy-emergency"),
-        [(key.id.to_string(), false)]
-    );
-    // The first try deleted it, and its answer was lost: the second finds nothing.
-    proxy.arm("DeleteAccessKey", "drop-after", 1, 1);
-    let error = aws.delete(&deploy, &key.id).expect_err("it is gone");
-    assert!(matches!(error, CloudError::NotFound(_)), "{error:?}");
-}
-
-#[test]
-fn what_may_have_been_done_stays_unclear_whatever_comes_after_it() {
-    let server = Server::start(Lane::Moto, "deploy-emergency", &[]);
-    let proxy = Proxy::start(&server);
-    let aws = proxy.as_profile(&server, ROTATOR);
-    let deploy = user("deploy-emergency");
-    let key = aws.create(&deploy).expect("a key");
-    proxy.arm("UpdateAccessKey", "drop-after", 1, 1);
-    proxy.arm("UpdateAccessKey", "throttle", 1, 99);
-    let error = aws.deactivate(&deploy, &key.id).expect_err("no answer");
-    assert!(matches!(error, CloudError::Unclear { .. }), "{error:?}");
-    assert_eq!(
-        server.keys_of("deploy-emergency"),
-        [(key.id.to_string(), false)]
-    );
-}
-
-#[test]
-fn all_pages_of_the_list_are_read() {
-    let server = Server::start(Lane::Moto, "deploy-emergency", &[]);
-    let proxy = Proxy::start(&server);
-    let aws = proxy.as_profile(&server, ROTATOR);
-    let deploy = user("deploy-emergency");
-    let (one, two) = (aws.create(&deploy), aws.create(&deploy));
-    let made = [one.expect("a key").id, two.expect("a key").id];
-    proxy.arm("ListAccessKeys", "first-page", 1, 1);
-    proxy.arm("ListAccessKeys", "second-page", 1, 1);
-    let listed = aws.list(&deploy).expect("a list");
-    assert_eq!(proxy.count("ListAccessKeys"), 2);
-    assert_eq!(listed.map_ids(), made);
-
-    proxy.arm("ListAccessKeys", "first-page", 1, 99);
-    let error = aws.list(&deploy).expect_err("it does not end");
-    assert!(matches!(error, CloudError::Unclear { .. }), "{error:?}");
-}
-
-trait MapIds {
-    fn map_ids(self) -> Vec<AccessKeyId>;
-}
-
-impl MapIds for Vec<breakglass::ports::AccessKeyInfo> {
-    fn map_ids(self) -> Vec<AccessKeyId> {
-        self.into_iter().map(|key| key.id).collect()
-    }
 }
 
 #[test]
@@ -404,7 +235,7 @@ fn the_rotators_own_credentials_are_told_apart() {
     }
 }
 
-/// Runs [`says_whom_it_takes_us_for`] in a process with this environment alone.
+/// Runs `says_whom_it_takes_us_for` in a process with this environment alone.
 fn in_environment(variables: &[(&str, &str)]) -> String {
     let output = Command::new(std::env::current_exe().expect("our own path"))
         .args([
@@ -425,6 +256,7 @@ fn in_environment(variables: &[(&str, &str)]) -> String {
 #[ignore = "started by the next test, in an environment of its own"]
 fn says_whom_it_takes_us_for() {
     let aws = Aws::connect(AwsSettings {
+        profile: std::env::var("NAMED_PROFILE").ok(),
         patience: hasty(),
         ..AwsSettings::default()
     })
@@ -465,6 +297,18 @@ fn the_standard_environment_is_honoured() {
     let both = format!("IAM at http://127.0.0.1:1, STS at {endpoint}");
     assert!(said.contains(&both), "{said}");
     assert!(said.contains("user/outsider"), "{said}");
+
+    // A profile that is named in the settings is not overruled.
+    let said = with(&[
+        ("NAMED_PROFILE", ROTATOR),
+        ("AWS_PROFILE", "outsider"),
+        ("AWS_ACCESS_KEY_ID", "AKIAXXXXXXXXXXXXXXXX"),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx",
+        ),
+    ]);
+    assert!(said.contains("user/breakglass-rotator"), "{said}");
 
     let said = in_environment(&[("HOME", "/nonexistent")]);
     assert!(said.contains("endpoint None"), "{said}");

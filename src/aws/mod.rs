@@ -1,13 +1,15 @@
 //! AWS: IAM for access keys, STS for the proof of them.
 //!
 //! The SDK is asynchronous; its runtime (one thread, and only while a call is under way) does not show
-//! outside this folder. The SDK retries nothing: [`client`] does, because only it can tell a person
+//! outside this folder. The SDK retries nothing: `client` does, because only it can tell a person
 //! honestly whether an earlier try may have been done.
 
 mod client;
 mod errors;
 mod iam;
+mod settings;
 mod sts;
 
-pub use client::{Aws, AwsSettings, Patience, ProfileFiles};
+pub use client::Aws;
 pub use iam::REVOKE_POLICY;
+pub use settings::{AwsSettings, Patience, ProfileFiles};

@@ -13,6 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use breakglass::aws::{Aws, AwsSettings, Patience, ProfileFiles};
+use breakglass::model::{AccessKeyId, UserName};
+use breakglass::ports::{CloudError, NewAccessKey};
 use tempfile::TempDir;
 
 /// The profile whose policy names the break-glass users.
@@ -233,6 +235,21 @@ pub fn hasty() -> Patience {
         tries: 3,
         pause: Duration::from_millis(10),
     }
+}
+
+/// A user's name.
+pub fn user(name: &str) -> UserName {
+    name.parse().expect("a user name")
+}
+
+/// A key that no server knows.
+pub fn unknown_key() -> AccessKeyId {
+    "AKIAXXXXXXXXXXXXXXXX".parse().expect("a key id")
+}
+
+/// As `expect_err`, for a key that must not be printed.
+pub fn refused(result: Result<NewAccessKey, CloudError>) -> CloudError {
+    result.err().expect("no key is given")
 }
 
 /// The Python of the virtual environment in which the servers are installed.
