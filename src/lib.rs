@@ -21,3 +21,4 @@ pub mod format;
 pub mod model;
 pub mod ports;
 pub mod secret;
+pub mod store;
