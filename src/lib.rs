@@ -18,6 +18,7 @@
 
 pub mod crypto;
 pub mod format;
+pub mod ledger;
 pub mod model;
 pub mod ports;
 pub mod secret;
