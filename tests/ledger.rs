@@ -353,6 +353,7 @@ fn spoil_derived(path: &Path, how: &str) {
         }
         "all emptied" => empty(&folder),
         "the last tile gone" => fs::remove_dir_all(folder.join("0/001.p")).unwrap(),
+        "the bundles garbled" => garble(&folder.join("entries")),
         "the bundles gone" => fs::remove_dir_all(folder.join("entries")).unwrap(),
         _ => panic!("{how}"),
     }
@@ -392,6 +393,7 @@ fn losing_what_is_derived_loses_nothing() {
         "all emptied",
         "the last tile gone",
         "the bundles gone",
+        "the bundles garbled",
     ] {
         let (_guard, path, store) = vault();
         let head = *grow(&store, &sizes).last().unwrap();
@@ -410,18 +412,24 @@ fn losing_what_is_derived_loses_nothing() {
             !how.ends_with("gone"),
             "{how}"
         );
-        assert_eq!(
-            verified.derived.wrong.is_empty(),
-            !how.starts_with("all ") || how == "all gone"
-        );
+        let is_wrong = how.ends_with("garbled") || how.ends_with("emptied");
+        assert_eq!(verified.derived.wrong.is_empty(), !is_wrong, "{how}");
         let after = grow(&store, &[1])[0];
         assert_eq!(after.size, head.size + 1, "{how}");
         assert_eq!(entries(&store).unwrap(), grown(after.size), "{how}");
         let mut ledger = Ledger::open(&store, VAULT).unwrap();
         let mended = ledger.repair().unwrap();
-        // An append looks at the end only.
-        let by_append = how != "the bundles gone";
-        assert_eq!(mended.is_ok(), by_append, "{how}: {mended:?}");
+        // An append looks at the end only, and leaves no damage there.
+        let left: Vec<_> = mended
+            .missing
+            .iter()
+            .chain(&mended.wrong)
+            .map(StoreKey::as_str)
+            .collect();
+        match how.starts_with("the bundles") {
+            true => assert_eq!(left, ["ledger/tile/entries/000"], "{how}"),
+            false => assert_eq!(left, [""; 0], "{how}"),
+        }
         assert!(intact(&store).derived.is_ok(), "{how}");
         ledger
             .append(&[entry(after.size)], &signer(&seed(1)))
@@ -670,6 +678,8 @@ struct Lossy<'s> {
     inner: &'s DirStore,
     /// Whether the commit is made before the answer is lost.
     made: bool,
+    /// Whether somebody else makes one just before.
+    rival: bool,
     blind: std::cell::Cell<bool>,
     readable: bool,
     derivable: bool,
@@ -680,6 +690,7 @@ impl<'s> Lossy<'s> {
         Self {
             inner,
             made: true,
+            rival: false,
             blind: false.into(),
             readable: true,
             derivable: true,
@@ -700,7 +711,9 @@ impl Store for Lossy<'_> {
     }
     fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
         self.blind.set(!self.readable);
-        if self.made {
+        if self.rival {
+            grow(self.inner, &[1]);
+        } else if self.made {
             self.inner.create(key, bytes)?;
         }
         Err(lost())
@@ -743,18 +756,32 @@ fn after_a_lost_answer_the_store_is_asked() {
     assert_eq!(error, LedgerError::Store(lost()));
     assert_eq!(ledger.head(), head);
 
+    let overtaken = Lossy {
+        rival: true,
+        ..Lossy::new(&store)
+    };
+    let mut ledger = Ledger::open(&overtaken, VAULT).unwrap();
+    let ours = [entry("ours")];
+    let result = ledger.append_at(&head, &ours, &signer(&seed));
+    assert_eq!(result, Err(LedgerError::Moved));
+    assert_eq!(entries(&store).unwrap(), grown(2));
+    let head = *ledger
+        .refresh(|_| Ok::<(), LedgerError>(()))
+        .as_ref()
+        .unwrap();
+
     let blind = Lossy {
         readable: false,
         ..Lossy::new(&store)
     };
     let mut ledger = Ledger::open(&blind, VAULT).unwrap();
-    let error = ledger.append(&[entry(1)], &signer(&seed)).unwrap_err();
+    let error = ledger.append(&[entry(2)], &signer(&seed)).unwrap_err();
     assert!(
-        matches!(error, LedgerError::Unclear { commit: 2, .. }),
+        matches!(error, LedgerError::Unclear { commit: 3, .. }),
         "{error}"
     );
     assert_eq!(ledger.head(), head, "what is unclear is not taken for done");
-    assert_eq!(entries(&store).unwrap(), grown(2));
+    assert_eq!(entries(&store).unwrap(), grown(3));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub struct Ledger<'s> {
 
 /// How far the derived objects are known to be right.
 enum Deriving {
-    /// Up to this size. The bundles are those of the present head, once somebody has fetched them.
+    /// Up to this size. The bundles are those of the present head, once they were found.
     From(u64, Option<Bundles>),
     /// Not at all: they must be made anew from the first commit on.
     Anew,
@@ -246,8 +246,8 @@ impl<'s> Ledger<'s> {
             if number < last
                 && let Some(tree) = derived::load_tree(self.store, &head)
             {
+                self.deriving = Deriving::From(head.size, derived::load_bundle(self.store, &tree));
                 self.grown = Grown { tree, head };
-                self.deriving = Deriving::From(head.size, None);
                 for (number, bytes) in later.iter().rev().filter(|(at, _)| *at > number) {
                     let commit = commit::decode(&self.vault, *number, bytes)?;
                     self.advance(&commit)?;
@@ -308,16 +308,12 @@ impl<'s> Ledger<'s> {
         Ok(())
     }
 
-    /// Gets the bundles at the end of the ledger, which only an append needs.
+    /// Gets the bundles at the end of the ledger from the commits, where opening did not find them.
     fn fetch_bundles(&mut self) {
         let Deriving::From(since, None) = self.deriving else {
             return;
         };
-        let at_hand = match since == self.grown.head.size {
-            true => derived::load_bundle(self.store, &self.grown.tree),
-            false => None,
-        };
-        self.deriving = match at_hand.map_or_else(|| self.bundles_since(since), Ok) {
+        self.deriving = match self.bundles_since(since) {
             Ok(bundles) => Deriving::From(since, Some(bundles)),
             Err(error) => Deriving::Failed(error.to_string()),
         };

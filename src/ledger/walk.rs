@@ -161,3 +161,67 @@ pub(super) fn visit<E: From<LedgerError>>(
         },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::note::{self, LedgerSigner};
+    use super::*;
+    use crate::secret::SigningSeed;
+
+    const VAULT: Digest = Digest([5; 32]);
+
+    /// A commit as somebody who holds a key could make it, with whatever it claims.
+    fn signed(number: u64, size: u64, root: &Digest, entries: &[Vec<u8>]) -> Vec<u8> {
+        let seed = SigningSeed::filled(|bytes| bytes.fill(1));
+        let signer = LedgerSigner::new("s".parse().unwrap(), &seed);
+        let note = note::sign(&VAULT, size, root, &signer).unwrap();
+        commit::encode(number, &note, entries).unwrap()
+    }
+
+    fn root_of(entries: &[Vec<u8>]) -> Digest {
+        let mut tree = Tree::default();
+        let leaves = entries.iter().map(|entry| record_hash(entry));
+        leaves.for_each(|leaf| tree.push(leaf));
+        tree.root()
+    }
+
+    /// A first commit whose checkpoint fits its entries.
+    fn rooted(entries: &[Vec<u8>]) -> Vec<u8> {
+        signed(1, entries.len() as u64, &root_of(entries), entries)
+    }
+
+    fn added(number: u64, bytes: &[u8]) -> Result<Head, LedgerError> {
+        let mut grown = Grown::default();
+        grown.add(&commit::decode(&VAULT, number, bytes)?, |_| {})?;
+        Ok(grown.head)
+    }
+
+    #[test]
+    fn a_good_signature_does_not_make_a_wrong_commit_right() {
+        let entries = [b"a".to_vec(), b"b".to_vec()];
+        let root = root_of(&entries);
+        let right = added(1, &rooted(&entries)).map(|head| head.size);
+        assert_eq!(right, Ok(2));
+        let wrong = [
+            (1, signed(1, 3, &root, &entries)),
+            (1, signed(1, 1, &root, &entries)),
+            (1, signed(1, u64::MAX, &root, &entries)),
+            (1, signed(1, 2, &Digest([0; 32]), &entries)),
+            (1, signed(1, 2, &root, &[b"a".to_vec(), b"c".to_vec()])),
+            (1, signed(1, 2, &root, &[b"b".to_vec(), b"a".to_vec()])),
+            (1, rooted(&[])),
+            (1, rooted(&[b"".to_vec(), b"a".to_vec()])),
+            (1, rooted(&[vec![0xff], b"a".to_vec()])),
+            (1, rooted(&vec![b"a".to_vec(); 257])),
+            (2, signed(2, 2, &root, &entries)),
+            (1, signed(2, 2, &root, &entries)),
+        ];
+        for (number, bytes) in wrong {
+            let result = added(number, &bytes);
+            assert!(
+                matches!(result, Err(LedgerError::Corrupt { commit, .. }) if commit == number),
+                "{result:?}"
+            );
+        }
+    }
+}

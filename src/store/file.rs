@@ -174,3 +174,24 @@ fn is_left_behind(folder: &Folder, name: &str) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
         && now.saturating_sub(written) > LEFT_BEHIND
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_was_made_and_denied_is_known_as_ours() {
+        let guard = tempfile::tempdir().unwrap();
+        let folder = Folder::open(guard.path()).unwrap();
+        let ours = Temporary::write(&folder, "x", b"ours").unwrap();
+        // What a network file system does when its answer is lost and it is asked again.
+        rustix::fs::linkat(&folder.fd, &ours.name, &folder.fd, "x", AtFlags::empty()).unwrap();
+        assert_eq!(ours.link("x"), Ok(()));
+        let theirs = Temporary::write(&folder, "x", b"theirs").unwrap();
+        let error = StoreError::AlreadyExists(folder.within("x"));
+        assert_eq!(theirs.link("x"), Err(error));
+        drop((ours, theirs));
+        assert_eq!(read(&folder, "x", 4).unwrap(), b"ours");
+        assert_eq!(folder.scan_all().unwrap().len(), 1);
+    }
+}
