@@ -14,5 +14,5 @@ pub use access_keys::{
 pub use clock::Clock;
 pub use entropy::{Entropy, NoEntropy};
 pub use operator::{Declined, Notice, Operator, PinRequest};
-pub use store::{Store, StoreError, StoreKey, UnsafeKey};
+pub use store::{Held, Store, StoreError, StoreKey, UnsafeKey};
 pub use token::{KeyReply, KeyRequest, PinStatus, Token, TokenError, TokenProvider};

@@ -58,19 +58,32 @@ pub enum StoreError {
     /// A symbolic link, a pipe, a device, a folder: not a plain file.
     #[error("{0} is not a plain file ({1})")]
     NotAFile(String, &'static str),
+    /// A link, a file or something else where a folder belongs.
+    #[error("{0} is not a folder ({1})")]
+    NotAFolder(String, &'static str),
+    /// A new vault was to be founded in a folder that holds something already.
+    #[error("{0} is not empty")]
+    NotEmpty(String),
+    /// Somebody else holds the lock.
+    #[error("{0} is held by somebody else")]
+    Locked(String),
     /// More bytes than asked for.
     #[error("{0} is larger than {1} bytes")]
     TooLarge(String, usize),
     /// Others than its owner can write to the vault.
     #[error("{0} can be written by others ({1})")]
     Exposed(String, String),
-    /// The object cannot be written: no space, read-only, no permission.
+    /// The object cannot be written, or not durably: no space, read-only, no permission, a failing disk.
+    /// It counts as not written, even if it should turn up later.
     #[error("{0} cannot be written: {1}")]
     Unwritable(String, String),
-    /// Anything else that the system said.
+    /// Anything else that the system said. Of a writing it does not say whether the object is there now.
     #[error("{0}: {1}")]
     Failed(String, String),
 }
+
+/// A lock that is held until this is dropped or the process ends, however it ends.
+pub trait Held {}
 
 /// A folder or an object-store prefix.
 pub trait Store {
@@ -99,6 +112,28 @@ pub trait Store {
     /// # Errors
     /// [`StoreError`].
     fn list(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError>;
+
+    /// The names of all folders directly in the folder `under`, by the rules of [`Store::list`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn folders(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError>;
+
+    /// Takes the lock `name` (one part of a [`StoreKey`]) or says at once that somebody else has it. It is
+    /// advice, to spare two long works from hindering each other; what must never happen twice rests on
+    /// [`Store::create`] alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`].
+    fn lock(&self, name: &str) -> Result<Box<dyn Held>, StoreError>;
+
+    /// Removes an object that is derived from others and is no longer of use. A store may keep it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is no error that the object is not there.
+    fn discard(&self, _key: &StoreKey) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// For people: where it is.
     fn place(&self) -> String;

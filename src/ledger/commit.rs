@@ -1,0 +1,135 @@
+//! The numbered objects that are the ledger: each carries new entries and the signed head of the tree that
+//! holds them.
+//!
+//! ```text
+//! breakglass-ledger-commit/v1\n
+//! <number> <length of the note> <number of entries>\n
+//! <the note>
+//! <the entries: each a length of 2 bytes, big endian, and its bytes>
+//! ```
+//!
+//! Numbers are decimal, in their shortest form; nothing follows the last entry.
+
+use super::bundle;
+use super::note::{self, SignedHead};
+use super::{ENTRY_MAX, LedgerError};
+use crate::model::Digest;
+
+/// The most entries that one commit, and so one append, may hold.
+pub const COMMIT_ENTRIES: usize = 256;
+
+/// The most bytes that a commit may have: 4 MiB.
+pub const COMMIT_MAX: usize = 4 << 20;
+
+const FIRST_LINE: &str = "breakglass-ledger-commit/v1\n";
+
+/// A commit that holds by itself: its signature is good, its form is sound. Whether it continues the one
+/// before it is the tree's affair.
+pub(super) struct Commit<'b> {
+    pub(super) number: u64,
+    pub(super) head: SignedHead,
+    pub(super) note: &'b [u8],
+    pub(super) entries: Vec<&'b [u8]>,
+}
+
+/// Whether these entries can be written as one commit.
+pub(super) fn check_entries(entries: &[Vec<u8>]) -> Result<(), LedgerError> {
+    let refused = |why: String| Err(LedgerError::Refused(why));
+    if entries.is_empty() || entries.len() > COMMIT_ENTRIES {
+        return refused(format!(
+            "{} of them, where 1 to {COMMIT_ENTRIES} can be written at once",
+            entries.len()
+        ));
+    }
+    for (at, entry) in entries.iter().enumerate() {
+        if !(1..=ENTRY_MAX).contains(&entry.len()) {
+            return refused(format!(
+                "number {at} has {} bytes, where 1 to {ENTRY_MAX} are possible",
+                entry.len()
+            ));
+        }
+        if std::str::from_utf8(entry).is_err() {
+            return refused(format!("number {at} is not UTF-8"));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a commit.
+pub(super) fn encode(
+    number: u64,
+    note: &[u8],
+    entries: &[Vec<u8>],
+) -> Result<Vec<u8>, LedgerError> {
+    let mut bytes = header(number, note.len(), entries.len()).into_bytes();
+    bytes.extend_from_slice(note);
+    for entry in entries {
+        bundle::put(&mut bytes, entry);
+    }
+    if bytes.len() > COMMIT_MAX {
+        return Err(LedgerError::Refused(format!(
+            "{} bytes, where {COMMIT_MAX} can be written at once",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Reads the commit with this number of this vault.
+pub(super) fn decode<'b>(
+    vault: &Digest,
+    number: u64,
+    bytes: &'b [u8],
+) -> Result<Commit<'b>, LedgerError> {
+    parse(vault, number, bytes).map_err(|reason| LedgerError::corrupt(number, reason))
+}
+
+fn parse<'b>(vault: &Digest, number: u64, bytes: &'b [u8]) -> Result<Commit<'b>, &'static str> {
+    let rest = bytes
+        .strip_prefix(FIRST_LINE.as_bytes())
+        .ok_or("it is not a commit of a version that is known")?;
+    let (note_length, count) = second_line(rest).ok_or("its second line is malformed")?;
+    let head_line = header(number, note_length, count);
+    let rest = bytes
+        .strip_prefix(head_line.as_bytes())
+        .ok_or("its second line does not say what it must")?;
+    if !(1..=COMMIT_ENTRIES).contains(&count) {
+        return Err("its number of entries is impossible");
+    }
+    let (note, rest) = rest
+        .split_at_checked(note_length)
+        .ok_or("it ends within its checkpoint")?;
+    let entries = bundle::split(rest)?;
+    if entries.len() != count {
+        return Err("it does not hold as many entries as it says");
+    }
+    if entries.iter().any(|entry| entry.is_empty()) {
+        return Err("it holds an empty entry");
+    }
+    if entries
+        .iter()
+        .any(|entry| std::str::from_utf8(entry).is_err())
+    {
+        return Err("it holds an entry that is not UTF-8");
+    }
+    Ok(Commit {
+        number,
+        head: note::read(vault, note)?,
+        note,
+        entries,
+    })
+}
+
+fn header(number: u64, note_length: usize, count: usize) -> String {
+    format!("{FIRST_LINE}{number} {note_length} {count}\n")
+}
+
+/// Length of the note and number of entries; how they are written is compared by the caller.
+fn second_line(rest: &[u8]) -> Option<(usize, usize)> {
+    let end = rest.iter().take(64).position(|byte| *byte == b'\n')?;
+    let line = std::str::from_utf8(&rest[..end]).ok()?;
+    let mut numbers = line.split(' ').skip(1);
+    let note_length = numbers.next()?.parse().ok()?;
+    let count = numbers.next()?.parse().ok()?;
+    Some((note_length, count))
+}

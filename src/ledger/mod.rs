@@ -1,0 +1,30 @@
+//! The ledger: an append-only log (C2SP tlog, RFC 6962) of signed commits in a store.
+//!
+//! An append creates the next numbered object, `ledger/commit/<n>`, only if it is absent: that is the
+//! commit point, and all that two writers ever race for. It holds the new entries and the signed head of
+//! the tree with them in it. Everything else (tiles, entry bundles, the plain checkpoint) is derived from
+//! these objects by whoever comes next, and losing it loses nothing.
+//!
+//! Entries are bytes here, UTF-8, 1 to [`ENTRY_MAX`] of them. No two entries should be alike (an event has
+//! a time or a random number in it): where a store loses its answer, the bytes are what tells our commit
+//! from somebody else's.
+
+mod bundle;
+mod commit;
+mod derived;
+mod error;
+mod log;
+mod names;
+mod note;
+mod tree;
+mod verify;
+mod walk;
+
+pub use bundle::ENTRY_MAX;
+pub use commit::{COMMIT_ENTRIES, COMMIT_MAX};
+pub use derived::Derived;
+pub use error::LedgerError;
+pub use log::{Head, Ledger};
+pub use note::{LedgerSigner, origin};
+pub use verify::{Anchor, Completeness, SignerCount, Verified, verify};
+pub use walk::EntryAt;

@@ -1,0 +1,110 @@
+//! Where the ledger's objects lie in the store.
+
+use super::LedgerError;
+use crate::ports::{StoreError, StoreKey};
+
+/// Hashes of a tile, entries of a bundle (C2SP tlog-tiles: tiles of height 8).
+pub(super) const TILE_WIDTH: usize = 256;
+
+const COMMITS: &str = "ledger/commit";
+
+/// The folder of the commits.
+pub(super) fn commits() -> Result<StoreKey, LedgerError> {
+    key(COMMITS.to_owned())
+}
+
+/// `ledger/commit/<n>`, twelve digits.
+pub(super) fn commit(number: u64) -> Result<StoreKey, LedgerError> {
+    key(format!("{COMMITS}/{number:012}"))
+}
+
+/// The number of a commit by its name; it is written in one way only.
+pub(super) fn commit_number(name: &StoreKey) -> Result<u64, LedgerError> {
+    name.as_str()
+        .strip_prefix(COMMITS)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .and_then(|digits| digits.parse().ok())
+        .filter(|number| commit(*number).is_ok_and(|again| again == *name))
+        .ok_or_else(|| LedgerError::Stray(name.to_string()))
+}
+
+/// The plain checkpoint, for tlog clients: the note of the newest commit.
+pub(super) fn checkpoint() -> Result<StoreKey, LedgerError> {
+    key("ledger/checkpoint".to_owned())
+}
+
+/// What lies in a derived object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    /// The hashes of one level, counted in tiles: level L holds the hashes of subtrees of 256^L entries.
+    Level(usize),
+    /// The entries themselves.
+    Entries,
+}
+
+/// `ledger/tile/<L>/<N>` or `ledger/tile/entries/<N>`, and `.p/<W>` behind it where it is not full (C2SP
+/// tlog-tiles). The number N is written in groups of three digits, all but the last with an `x` before it.
+pub(super) fn tile(row: Row, index: u64, width: usize) -> Result<StoreKey, LedgerError> {
+    let name = full_tile_name(row, index);
+    if width >= TILE_WIDTH {
+        key(name)
+    } else {
+        key(format!("{name}.p/{width}"))
+    }
+}
+
+/// The folder of the partial forms of a tile.
+pub(super) fn partial_tiles(row: Row, index: u64) -> Result<StoreKey, LedgerError> {
+    key(format!("{}.p", full_tile_name(row, index)))
+}
+
+fn full_tile_name(row: Row, index: u64) -> String {
+    let mut number = format!("{:03}", index % 1000);
+    let mut rest = index / 1000;
+    while rest > 0 {
+        number = format!("x{:03}/{number}", rest % 1000);
+        rest /= 1000;
+    }
+    match row {
+        Row::Level(level) => format!("ledger/tile/{level}/{number}"),
+        Row::Entries => format!("ledger/tile/entries/{number}"),
+    }
+}
+
+fn key(text: String) -> Result<StoreKey, LedgerError> {
+    StoreKey::new(text.as_str())
+        .map_err(|e| LedgerError::Store(StoreError::Failed(text, e.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_named_as_the_specification_says() {
+        // The example of C2SP tlog-tiles: tile 1234067 is x001/x234/067.
+        let named = |row, index, width| tile(row, index, width).unwrap().to_string();
+        assert_eq!(
+            named(Row::Level(0), 1_234_067, 256),
+            "ledger/tile/0/x001/x234/067"
+        );
+        assert_eq!(
+            named(Row::Entries, 1_234_067, 8),
+            "ledger/tile/entries/x001/x234/067.p/8"
+        );
+        assert_eq!(named(Row::Level(1), 0, 1), "ledger/tile/1/000.p/1");
+    }
+
+    #[test]
+    fn a_commit_is_named_in_one_way() {
+        let number = |text: &str| commit_number(&StoreKey::new(text).unwrap());
+        assert_eq!(number("ledger/commit/000000000012"), Ok(12));
+        for bad in [
+            "ledger/commit/12",
+            "ledger/commit/00000000001a",
+            "ledger/commit/000000000012.old",
+        ] {
+            assert_eq!(number(bad), Err(LedgerError::Stray(bad.to_owned())));
+        }
+    }
+}

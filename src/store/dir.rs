@@ -1,0 +1,230 @@
+//! The vault in a local folder.
+
+use std::collections::HashSet;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::file;
+use super::folder::{Folder, LOCK, guard, unwritable};
+use crate::ports::{Held, Store, StoreError, StoreKey};
+
+/// A vault in a local folder: every object is a plain file, every part of its name but the last a folder.
+///
+/// The folder is held open, and everything in it is reached from there part by part without ever
+/// following a link. A folder or file that somebody other than its owner can write to, or whose owner is
+/// neither us nor root, is refused.
+pub struct DirStore {
+    root: Folder,
+    /// The folders that this process has made durable and swept once.
+    visited: Mutex<HashSet<String>>,
+}
+
+/// A lock on a vault, held through an open file. The system releases it when the process ends.
+pub struct DirLock {
+    _file: File,
+}
+
+impl Held for DirLock {}
+
+impl DirStore {
+    /// Opens the vault in a folder.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::NotAFolder`], for a link to a folder too;
+    /// [`StoreError::Exposed`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Ok(Self {
+            root: Folder::open(path.as_ref())?,
+            visited: Mutex::default(),
+        })
+    }
+
+    /// Opens a folder for a new vault: one that is empty, or none, which is then made (mode 0700).
+    ///
+    /// # Errors
+    /// As [`DirStore::open`]; [`StoreError::NotEmpty`].
+    pub fn found(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        match rustix::fs::mkdirat(CWD, path, Mode::RWXU) {
+            Ok(()) => make_durable(path)?,
+            Err(Errno::EXIST) => {}
+            Err(e) => return Err(unwritable(&path.display().to_string(), e)),
+        }
+        let store = Self::open(path)?;
+        if store.root.scan_all()?.is_empty() {
+            Ok(store)
+        } else {
+            Err(StoreError::NotEmpty(store.root.place.clone()))
+        }
+    }
+
+    /// The folder of an object, and the object's name in it.
+    fn parent<'k>(&self, key: &'k StoreKey) -> Result<(Folder, &'k str), StoreError> {
+        let mut folder = self.root.again()?;
+        let (parts, name) = split(key);
+        for part in parts {
+            folder = folder.enter(part)?;
+        }
+        Ok((folder, name))
+    }
+
+    /// As [`DirStore::parent`], for writing: makes what is missing.
+    fn parent_or_make<'k>(&self, key: &'k StoreKey) -> Result<(Folder, &'k str), StoreError> {
+        let mut way = vec![self.root.again()?];
+        let (parts, name) = split(key);
+        for part in parts {
+            if let Some(folder) = way.last() {
+                let next = folder.enter_or_make(part)?;
+                way.push(next);
+            }
+        }
+        let folder = match way.pop() {
+            Some(folder) => folder,
+            None => self.root.again()?,
+        };
+        if self.is_first_visit(&folder.place) {
+            // Another process may have made these folders and not yet brought them to the disk.
+            for above in &way {
+                above.sync()?;
+            }
+            file::sweep(&folder);
+            self.visited().insert(folder.place.clone());
+        }
+        Ok((folder, name))
+    }
+
+    fn is_first_visit(&self, place: &str) -> bool {
+        !self.visited().contains(place)
+    }
+
+    fn visited(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.visited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The names of one kind directly in a folder, as keys, sorted.
+    fn names(&self, under: &StoreKey, wanted: FileType) -> Result<Vec<StoreKey>, StoreError> {
+        let (parent, name) = match self.parent(under) {
+            Err(StoreError::NotFound(_)) => return Ok(Vec::new()),
+            parent => parent?,
+        };
+        let folder = match parent.enter(name) {
+            Err(StoreError::NotFound(_)) => return Ok(Vec::new()),
+            folder => folder?,
+        };
+        let mut keys = Vec::new();
+        for (name, kind) in folder.scan()? {
+            let key = StoreKey::new(format!("{under}/{name}")).map_err(|_| folder.stray(&name))?;
+            if kind == wanted {
+                keys.push(key);
+            } else if kind != FileType::Directory
+                && let Some(error) = file::not_plain(kind, &folder.within(&name))
+            {
+                return Err(error);
+            }
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn lock_file(&self, name: &str) -> Result<File, StoreError> {
+        let place = self.root.within(name);
+        let flags = OFlags::RDWR
+            | OFlags::CREATE
+            | OFlags::NOFOLLOW
+            | OFlags::NONBLOCK
+            | OFlags::NOCTTY
+            | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.root.fd, name, flags, Mode::RUSR | Mode::WUSR).map_err(
+            |e| match self.root.stat(name) {
+                Ok(stat) => file::not_plain(FileType::from_raw_mode(stat.st_mode), &place)
+                    .unwrap_or_else(|| unwritable(&place, e)),
+                Err(_) => unwritable(&place, e),
+            },
+        )?;
+        let stat = rustix::fs::fstat(&fd).map_err(|e| unwritable(&place, e))?;
+        if let Some(error) = file::not_plain(FileType::from_raw_mode(stat.st_mode), &place) {
+            return Err(error);
+        }
+        guard(&stat, &place)?;
+        Ok(File::from(fd))
+    }
+}
+
+impl Store for DirStore {
+    fn read(&self, key: &StoreKey, limit: usize) -> Result<Vec<u8>, StoreError> {
+        let (folder, name) = self.parent(key).map_err(|e| match e {
+            // It is the object that was asked for.
+            StoreError::NotFound(_) => StoreError::NotFound(self.root.within(key.as_str())),
+            other => other,
+        })?;
+        file::read(&folder, name, limit)
+    }
+
+    fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
+        let (folder, name) = self.parent_or_make(key)?;
+        file::create(&folder, name, bytes)
+    }
+
+    fn replace(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
+        let (folder, name) = self.parent_or_make(key)?;
+        file::replace(&folder, name, bytes)
+    }
+
+    fn list(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
+        self.names(under, FileType::RegularFile)
+    }
+
+    fn folders(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
+        self.names(under, FileType::Directory)
+    }
+
+    fn lock(&self, name: &str) -> Result<Box<dyn Held>, StoreError> {
+        if name.contains('/') || StoreKey::new(name).is_err() {
+            return Err(self.root.stray(name));
+        }
+        let file = self.lock_file(&format!("{LOCK}{name}"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Box::new(DirLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(format!(
+                "the lock \"{name}\" of {}",
+                self.root.place
+            ))),
+            Err(TryLockError::Error(e)) => Err(self.root.failed(e)),
+        }
+    }
+
+    fn discard(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let (folder, name) = match self.parent(key) {
+            Err(StoreError::NotFound(_)) => return Ok(()),
+            parent => parent?,
+        };
+        match rustix::fs::unlinkat(&folder.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(unwritable(&folder.within(name), e)),
+        }
+    }
+
+    fn place(&self) -> String {
+        self.root.place.clone()
+    }
+}
+
+/// The folders of a name, and its last part.
+fn split(key: &StoreKey) -> (impl Iterator<Item = &str>, &str) {
+    let (folders, name) = key.as_str().rsplit_once('/').unwrap_or(("", key.as_str()));
+    (folders.split('/').filter(|part| !part.is_empty()), name)
+}
+
+/// Gives a new folder its mode whatever the umask is, and makes its name survive a power cut.
+fn make_durable(path: &Path) -> Result<(), StoreError> {
+    let folder = Folder::open(path)?;
+    rustix::fs::fchmod(&folder.fd, Mode::RWXU).map_err(|e| unwritable(&folder.place, e))?;
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))
+        .and_then(|above| above.sync_all())
+        .map_err(|e| unwritable(&folder.place, e))
+}
