@@ -24,6 +24,6 @@ pub mod ledger;
 pub mod model;
 pub mod ports;
 pub mod secret;
+pub mod store;
 pub mod system;
 pub mod token;
-pub mod store;

@@ -42,13 +42,36 @@ impl Operator for Terminal {
         Err(Declined::Said)
     }
 
+    fn choose(&mut self, question: &str, options: &[String]) -> Result<usize, Declined> {
+        let mut tty = Tty::take(Echo::On)?;
+        tty.show(&format!("{}\n", Shown(question)))?;
+        for (number, option) in (1..).zip(options) {
+            tty.show(&format!("  {number}  {}\n", Shown(option)))?;
+        }
+        let prompt = format!("Type its number, 1 to {}: ", options.len());
+        for _ in 0..ASKINGS {
+            let line = tty.ask(&prompt)?;
+            let typed = line
+                .text()
+                .and_then(|text| text.trim().parse::<usize>().ok());
+            if let Some(number) = typed.filter(|number| (1..=options.len()).contains(number)) {
+                return Ok(number - 1);
+            }
+        }
+        Err(Declined::Said)
+    }
+
     fn confirm(&mut self, question: &str, answer: &str) -> Result<(), Declined> {
         let mut tty = Tty::take(Echo::On)?;
         tty.show(&format!("{}\n", Shown(question)))?;
-        let prompt = format!(
-            "Type \"{}\" to go on, anything else to stop: ",
-            Shown(answer)
-        );
+        let prompt = if answer.is_empty() {
+            "Press Enter to go on, Ctrl-C to stop: ".to_owned()
+        } else {
+            format!(
+                "Type \"{}\" to go on, anything else to stop: ",
+                Shown(answer)
+            )
+        };
         if typed(&mut tty, &prompt, answer)? {
             Ok(())
         } else {

@@ -57,6 +57,24 @@ pub enum CryptoError {
     /// Two shares with the same index.
     #[error("two shares with the index {0}")]
     RepeatedShare(u8),
+    /// A share that opened, and whose digest is not the one in the header.
+    #[error("the share is not the one that was sealed")]
+    ShareDigest,
+    /// Fewer shares than the threshold.
+    #[error("there are fewer shares than it takes")]
+    Quorum,
+    /// The derived key is not the one that the record commits to.
+    #[error("the record was not sealed with the secrets of this generation")]
+    Commitment,
+    /// A plaintext that is not padded as it must be.
+    #[error("what was sealed is no secret access key")]
+    Padding,
+    /// What the ledger holds is another opening.
+    #[error("the ledger records another opening than this one")]
+    Unrecorded,
+    /// A document that cannot be written.
+    #[error("the document cannot be written")]
+    Document,
     /// The system gave no random numbers.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),

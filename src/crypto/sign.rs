@@ -102,6 +102,11 @@ impl SoftwareSigner {
         Self { seed, public }
     }
 
+    /// The seed, for a signature scheme that wraps this one.
+    pub fn seed(&self) -> &SigningSeed {
+        &self.seed
+    }
+
     /// The public half, 32 bytes.
     pub fn public(&self) -> [u8; 32] {
         self.public

@@ -48,6 +48,11 @@ impl Fields {
         &self.0
     }
 
+    /// The bytes, given away.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// Their SHA-256.
     pub fn digest(&self) -> Digest {
         digest(&self.0)

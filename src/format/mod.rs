@@ -3,5 +3,14 @@
 pub mod base64;
 pub mod dsse;
 mod fields;
+mod generation;
+mod manifest;
+mod opened;
+pub mod paths;
 
 pub use fields::{Fields, digest};
+pub use generation::{
+    CustodianShare, GenerationHeader, Record, RecordAbout, RoleShares, TokenSeal,
+};
+pub use manifest::{Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds};
+pub use opened::{OpenedStatement, Participant};

@@ -2,17 +2,18 @@
 
 mod access_keys;
 mod clock;
-mod entropy;
+mod memory;
 mod operator;
 mod store;
 mod token;
 
+pub use crate::crypto::{Entropy, NoEntropy};
 pub use access_keys::{
     AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, KeyProof, NewAccessKey, ProbeAnswer,
     ProofAnswer,
 };
 pub use clock::Clock;
-pub use entropy::{Entropy, NoEntropy};
+pub use memory::{Forgetful, Memory, Remembered};
 pub use operator::{Declined, Notice, Operator, PinRequest};
 pub use store::{Held, Store, StoreError, StoreKey, UnsafeKey};
 pub use token::{KeyReply, KeyRequest, PinStatus, Token, TokenError, TokenProvider};

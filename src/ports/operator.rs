@@ -58,7 +58,13 @@ pub trait Operator {
     /// [`Declined`].
     fn pin(&mut self, request: &PinRequest<'_>) -> Result<Pin, Declined>;
 
-    /// Asks a question that only the typed `answer` says yes to.
+    /// Lets the people choose one of several; never called with fewer than two.
+    ///
+    /// # Errors
+    /// [`Declined`].
+    fn choose(&mut self, question: &str, options: &[String]) -> Result<usize, Declined>;
+
+    /// Asks a question that only the typed `answer` says yes to; an empty one is the Enter key alone.
     ///
     /// # Errors
     /// [`Declined`].

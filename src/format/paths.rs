@@ -1,0 +1,21 @@
+//! Where each document lies in a vault.
+
+use crate::model::Name;
+
+/// The folder of the manifests.
+pub const MANIFESTS: &str = "manifest";
+
+/// `manifest/00000001.json`
+pub fn manifest(version: u64) -> String {
+    format!("{MANIFESTS}/{version:08}.json")
+}
+
+/// `generation/prod/00000001/header.json`
+pub fn header(compartment: &Name, generation: u64) -> String {
+    format!("generation/{compartment}/{generation:08}/header.json")
+}
+
+/// `generation/prod/00000001/record/deploy.json`
+pub fn record(compartment: &Name, generation: u64, credential: &Name) -> String {
+    format!("generation/{compartment}/{generation:08}/record/{credential}.json")
+}
