@@ -21,7 +21,8 @@ pub const COMMIT_ENTRIES: usize = 256;
 /// The most bytes that a commit may have: 4 MiB.
 pub const COMMIT_MAX: usize = 4 << 20;
 
-const FIRST_LINE: &str = "breakglass-ledger-commit/v1\n";
+/// The first line of every commit object.
+pub const FIRST_LINE: &str = "breakglass-ledger-commit/v1\n";
 
 /// A commit that holds by itself: its signature is good, its form is sound. Whether it continues the one
 /// before it is the tree's affair.

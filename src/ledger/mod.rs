@@ -13,18 +13,31 @@ mod bundle;
 mod commit;
 mod derived;
 mod error;
+mod event;
+mod journal;
 mod log;
 mod names;
 mod note;
+mod recorded;
+mod replay;
+mod state;
 mod tree;
 mod verify;
 mod walk;
 
 pub use bundle::ENTRY_MAX;
-pub use commit::{COMMIT_ENTRIES, COMMIT_MAX};
+pub use commit::{COMMIT_ENTRIES, COMMIT_MAX, FIRST_LINE as COMMIT_MAGIC};
 pub use derived::Derived;
 pub use error::LedgerError;
+pub use event::{CredentialDefinition, Delivery, Entry, Event, Retirement, RetirementCause};
+pub use journal::{Journal, JournalError, Rights, Seen};
 pub use log::{Head, Ledger};
 pub use note::{LedgerSigner, origin};
+pub use recorded::Recorded;
+pub use replay::{Impossible, Writer};
+pub use state::{
+    CompartmentState, CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState,
+    VaultState,
+};
 pub use verify::{Anchor, Completeness, SignerCount, Verified, verify};
 pub use walk::EntryAt;

@@ -19,6 +19,8 @@ pub struct EntryAt<'e> {
     pub signer_name: &'e Name,
     /// The Ed25519 key that the signature holds by (32 bytes).
     pub signer_key: &'e [u8; 32],
+    /// The head that the commit leads to.
+    pub head: Head,
     /// The entry.
     pub bytes: &'e [u8],
 }
@@ -33,6 +35,7 @@ pub(super) fn entries<'e>(commit: &'e Commit<'_>) -> impl Iterator<Item = EntryA
             commit: commit.number,
             signer_name: &commit.head.signer,
             signer_key: &commit.head.key,
+            head: head_of(commit),
             bytes,
         })
 }

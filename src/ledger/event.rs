@@ -1,0 +1,314 @@
+//! The entries of the ledger: what is intended, and what came of it. One JSON object each, unknown
+//! fields refused.
+
+use serde::{Deserialize, Serialize};
+
+use crate::format::dsse::Envelope;
+use crate::model::{AccessKeyId, AccountId, Digest, Name, Reason, Timestamp, UserName};
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// When it was written, by the writer's clock.
+    pub time: Timestamp,
+    /// What it says.
+    pub event: Event,
+}
+
+/// A credential's definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialDefinition {
+    /// Its name.
+    pub name: Name,
+    /// Its compartment.
+    pub compartment: Name,
+    /// The AWS account.
+    pub account: AccountId,
+    /// The IAM user.
+    pub user: UserName,
+}
+
+/// What an entry says. Which of them need an enrolled rotator's signature on their commit,
+/// [`Event::needs_rotator`] tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// The vault was founded with this manifest.
+    VaultFounded {
+        /// The fingerprint.
+        vault: Digest,
+    },
+    /// A manifest is about to be put in force.
+    ManifestIntended {
+        /// Its version.
+        version: u64,
+        /// Its digest.
+        manifest: Digest,
+        /// What it changes, for people.
+        change: String,
+    },
+    /// A manifest is in force.
+    ManifestAdopted {
+        /// Its version.
+        version: u64,
+        /// Its digest.
+        manifest: Digest,
+    },
+    /// A credential is to be looked after.
+    CredentialAdded {
+        /// Its definition.
+        credential: CredentialDefinition,
+    },
+    /// A rotation begins: its header is stored.
+    RotationBegun {
+        /// The compartment.
+        compartment: Name,
+        /// The generation, taken by this.
+        generation: u64,
+        /// The digest of the header's payload.
+        header: Digest,
+        /// The manifest that it was sealed under.
+        manifest: Digest,
+    },
+    /// An access key is about to be made.
+    KeyIntended {
+        /// The credential.
+        credential: Name,
+        /// The generation.
+        generation: u64,
+        /// The user's keys before: what is new against these is ours.
+        existing: Vec<AccessKeyId>,
+    },
+    /// An access key is sealed: its record was stored, read back and compared.
+    KeySealed {
+        /// The credential.
+        credential: Name,
+        /// The generation.
+        generation: u64,
+        /// The key.
+        key: AccessKeyId,
+        /// The digest of the record's payload.
+        record: Digest,
+        /// The witness's Ed25519 public key, 32 bytes.
+        #[serde(with = "crate::format::base64")]
+        witness: Vec<u8>,
+    },
+    /// AWS accepted a new key, several times in a row.
+    KeyProved {
+        /// The credential.
+        credential: Name,
+        /// The key.
+        key: AccessKeyId,
+        /// Whom AWS took it for.
+        arn: String,
+        /// How often in a row.
+        answers: u32,
+    },
+    /// The proved keys of a generation are the ones to open from now on.
+    GenerationCommitted {
+        /// The compartment.
+        compartment: Name,
+        /// The generation.
+        generation: u64,
+        /// Its credentials.
+        credentials: Vec<Name>,
+    },
+    /// A key is about to be deactivated or deleted.
+    KeyRetiring {
+        /// The credential.
+        credential: Name,
+        /// The key.
+        key: AccessKeyId,
+        /// What is to be done to it.
+        act: Retirement,
+        /// Why.
+        cause: RetirementCause,
+    },
+    /// AWS was told to accept a key no more.
+    KeyDeactivated {
+        /// The credential.
+        credential: Name,
+        /// The key.
+        key: AccessKeyId,
+    },
+    /// A key was deleted.
+    KeyDeleted {
+        /// The credential.
+        credential: Name,
+        /// The key.
+        key: AccessKeyId,
+    },
+    /// A sealed key is gone from AWS, and it was not us.
+    KeyMissing {
+        /// The credential.
+        credential: Name,
+        /// The key.
+        key: AccessKeyId,
+    },
+    /// The intent to make a key came to nothing: AWS did nothing, or what it had made is deleted again.
+    KeyAbandoned {
+        /// The credential.
+        credential: Name,
+        /// The generation.
+        generation: u64,
+    },
+    /// A credential could not be rotated.
+    RotationFailed {
+        /// The credential.
+        credential: Name,
+        /// The failure's code.
+        code: String,
+    },
+    /// An incident is open.
+    IncidentDeclared {
+        /// The incident.
+        incident: Name,
+        /// Why.
+        reason: Reason,
+        /// What may be opened in it.
+        credentials: Vec<Name>,
+        /// When its lease runs out.
+        expires: Timestamp,
+    },
+    /// Credentials are about to be opened.
+    OpeningIntended {
+        /// The incident.
+        incident: Name,
+        /// The credentials.
+        credentials: Vec<Name>,
+    },
+    /// Something was refused.
+    Refused {
+        /// In which incident, if in one.
+        incident: Option<Name>,
+        /// The failure's code.
+        code: String,
+        /// What was refused, for people; what is quoted in it is cut to 300 characters.
+        what: String,
+    },
+    /// One credential was opened: the witness's statement. It stands here before the secret is
+    /// decrypted.
+    Opened {
+        /// The [`crate::format::OpenedStatement`], signed by the witness.
+        statement: Envelope,
+    },
+    /// Where an opened credential goes.
+    Delivered {
+        /// The incident.
+        incident: Name,
+        /// The credentials.
+        credentials: Vec<Name>,
+        /// How.
+        how: Delivery,
+    },
+    /// The process that held the opened credentials let go of them.
+    Released {
+        /// The incident.
+        incident: Name,
+        /// The child's exit code, if there was a child and it ended by itself.
+        exit: Option<i32>,
+    },
+    /// An incident is being closed.
+    ClosingIntended {
+        /// The incident.
+        incident: Name,
+    },
+    /// Sessions of a user from before a time are denied everything.
+    SessionsDenied {
+        /// The credential.
+        credential: Name,
+        /// Before when they were issued.
+        before: Timestamp,
+    },
+    /// AWS refused a deactivated key, several times in a row.
+    KeyRefused {
+        /// The credential.
+        credential: Name,
+        /// The key.
+        key: AccessKeyId,
+        /// How often in a row.
+        answers: u32,
+    },
+    /// An incident could not be closed; it is NOT CLOSED.
+    ClosingFailed {
+        /// The incident.
+        incident: Name,
+        /// The failure's code.
+        code: String,
+    },
+    /// An incident is closed: every key that was opened in it is refused by AWS and replaced.
+    IncidentClosed {
+        /// The incident.
+        incident: Name,
+    },
+}
+
+/// What is done to a key that is not needed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retirement {
+    /// AWS accepts it no more; it can be made active again.
+    Deactivate,
+    /// It is gone.
+    Delete,
+}
+
+/// Why a key is not needed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetirementCause {
+    /// A newer one is proved.
+    Superseded,
+    /// It was made by us, and nobody has its secret.
+    Orphaned,
+    /// It was sealed and never proved, and another is.
+    Unproved,
+    /// It was opened.
+    Exposed,
+}
+
+/// How opened credentials are handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Delivery {
+    /// In the environment of a child process of this name.
+    Child {
+        /// The program, without its arguments.
+        program: String,
+    },
+    /// As the answer of a `credential_process`, on standard output.
+    CredentialProcess,
+}
+
+impl Event {
+    /// Whether only an enrolled rotator may write it: everything that says what keys there are and what
+    /// became of them. The rest can be written at any station: an opening must be possible on a laptop
+    /// that nobody has enrolled, and what counts in it is signed by the witness.
+    pub fn needs_rotator(&self) -> bool {
+        !matches!(
+            self,
+            Self::VaultFounded { .. }
+                | Self::ManifestIntended { .. }
+                | Self::ManifestAdopted { .. }
+                | Self::IncidentDeclared { .. }
+                | Self::OpeningIntended { .. }
+                | Self::Refused { .. }
+                | Self::Opened { .. }
+                | Self::Delivered { .. }
+                | Self::Released { .. }
+                | Self::ClosingIntended { .. }
+                | Self::ClosingFailed { .. }
+        )
+    }
+
+    /// The event's name, as in the file.
+    pub fn name(&self) -> String {
+        // The externally tagged form has exactly one key: the name.
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(map)) => map.keys().next().cloned().unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+}

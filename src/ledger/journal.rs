@@ -1,0 +1,328 @@
+//! The ledger with its meaning: entries are replayed into a state, every append is checked against it
+//! first, and what must be in the ledger before something happens is proved by a [`Recorded`].
+
+use std::sync::Arc;
+
+use super::event::{Entry, Event};
+use super::recorded::Recorded;
+use super::replay::{Impossible, Writer};
+use super::state::VaultState;
+use super::{COMMIT_ENTRIES, EntryAt, Head, Ledger, LedgerError, LedgerSigner};
+use crate::crypto::SoftwareSigner;
+use crate::format::dsse::Envelope;
+use crate::format::{OpenedStatement, digest};
+use crate::model::{Digest, Name, Timestamp};
+use crate::ports::{Store, StoreError};
+
+/// How often a race for the next commit may be lost before something else must be wrong.
+const RACES: u32 = 1000;
+
+/// Why the ledger could not be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// The store.
+    #[error("{0}")]
+    Store(StoreError),
+    /// A commit is damaged or forged.
+    #[error("{0}")]
+    Corrupt(LedgerError),
+    /// An entry contradicts those before it.
+    #[error("entry {index} of the ledger (in commit {commit}) cannot stand there: {reason}")]
+    Impossible {
+        /// The entry.
+        index: u64,
+        /// Its commit.
+        commit: u64,
+        /// Why.
+        reason: Impossible,
+    },
+    /// Entries that were seen before are missing at its end.
+    #[error("the ledger has {found} entries, and {seen} were seen before: its end was cut off")]
+    CutOff {
+        /// How many were seen.
+        seen: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// It parted from what was seen before.
+    #[error(
+        "the ledger is not the one that was seen before: it differs within its first {seen} entries"
+    )]
+    Forked {
+        /// How many entries were seen.
+        seen: u64,
+    },
+    /// What was to be recorded contradicts the ledger.
+    #[error("it cannot be recorded: {0}")]
+    Refused(Impossible),
+    /// It may or may not have been recorded.
+    #[error("{0}")]
+    Unclear(LedgerError),
+    /// A bug.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<LedgerError> for JournalError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Store(store) => Self::Store(store),
+            LedgerError::Corrupt { .. } | LedgerError::Stray(_) => Self::Corrupt(error),
+            LedgerError::Unclear { .. } => Self::Unclear(error),
+            LedgerError::Moved | LedgerError::Refused(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// What was seen of a ledger before.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// How many entries.
+    pub size: u64,
+    /// The root hash over them.
+    pub root: Digest,
+}
+
+/// What the ledger must know of the manifests: the floor above tells.
+pub trait Rights {
+    /// The vault's fingerprint.
+    fn vault(&self) -> Digest;
+
+    /// The digest of the manifest of that version, if there is one.
+    fn digest(&self, version: u64) -> Option<Digest>;
+
+    /// Whether the manifest of that version names the key of this SHA-256 as a rotator's.
+    fn is_rotator(&self, version: u64, key: &Digest) -> bool;
+}
+
+/// A vault's ledger and the state that it adds up to.
+pub struct Journal<'a> {
+    store: &'a dyn Store,
+    chain: Arc<dyn Rights>,
+    name: &'a Name,
+    signer: &'a SoftwareSigner,
+    ledger: Ledger<'a>,
+    state: VaultState,
+    /// The state may be ahead of the ledger: an append failed.
+    stale: bool,
+}
+
+impl<'a> Journal<'a> {
+    /// Reads and checks the whole ledger, and compares it with what was seen before.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn open(
+        store: &'a dyn Store,
+        chain: Arc<dyn Rights>,
+        seen: Option<Seen>,
+        name: &'a Name,
+        signer: &'a SoftwareSigner,
+    ) -> Result<Self, JournalError> {
+        let mut state = VaultState::default();
+        let mut found = seen.filter(|seen| seen.size == 0).map(|_| true);
+        let ledger = Ledger::replay(store, chain.vault(), |entry| {
+            if let Some(seen) = seen.filter(|seen| seen.size == entry.head.size) {
+                found = Some(entry.head.root == seen.root);
+            }
+            apply(&mut state, &*chain, entry)
+        })?;
+        if let Some(seen) = seen {
+            let size = ledger.head().size;
+            if size < seen.size {
+                return Err(JournalError::CutOff {
+                    seen: seen.size,
+                    found: size,
+                });
+            }
+            if found != Some(true) {
+                return Err(JournalError::Forked { seen: seen.size });
+            }
+        }
+        Ok(Self {
+            store,
+            chain,
+            name,
+            signer,
+            ledger,
+            state,
+            stale: false,
+        })
+    }
+
+    /// What the ledger adds up to.
+    pub fn state(&self) -> &VaultState {
+        &self.state
+    }
+
+    /// Where the ledger stands.
+    pub fn head(&self) -> Head {
+        self.ledger.head()
+    }
+
+    /// Why the derived tiles could not be written, if they could not. The ledger itself is whole.
+    pub fn not_derived(&self) -> Option<&str> {
+        self.ledger.not_derived()
+    }
+
+    /// Takes a longer chain of manifests into use.
+    pub fn adopt(&mut self, chain: Arc<dyn Rights>) {
+        self.chain = chain;
+    }
+
+    /// Reads what others have appended since.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn reload(&mut self) -> Result<(), JournalError> {
+        if self.stale {
+            let mut state = VaultState::default();
+            let chain = Arc::clone(&self.chain);
+            self.ledger = Ledger::replay(self.store, chain.vault(), |entry| {
+                apply(&mut state, &*chain, entry)
+            })?;
+            self.state = state;
+            self.stale = false;
+            return Ok(());
+        }
+        let (state, chain) = (&mut self.state, &self.chain);
+        let read = self.ledger.refresh(|entry| apply(state, &**chain, entry));
+        if let Err(error) = read {
+            self.stale = true;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Records one event: when this returns it is durable.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing was recorded then, unless it is [`JournalError::Unclear`].
+    pub fn record(&mut self, now: Timestamp, event: Event) -> Result<(), JournalError> {
+        self.record_all(now, vec![event]).map(|_| ())
+    }
+
+    /// Records several events in one commit: all or none. Returns the index of the first.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn record_all(&mut self, now: Timestamp, events: Vec<Event>) -> Result<u64, JournalError> {
+        let entries: Vec<Entry> = events
+            .into_iter()
+            .map(|event| Entry { time: now, event })
+            .collect();
+        let bytes = entries
+            .iter()
+            .map(serde_json::to_vec)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| JournalError::Internal(error.to_string()))?;
+        for _ in 0..RACES {
+            if self.stale {
+                self.reload()?;
+            }
+            if let Some(first) = self.try_append(&entries, &bytes)? {
+                return Ok(first);
+            }
+            self.reload()?;
+        }
+        Err(JournalError::Internal(
+            "the race for the ledger's next commit has no end".into(),
+        ))
+    }
+
+    /// One try: the events are applied first, so that nothing impossible is ever written.
+    fn try_append(
+        &mut self,
+        entries: &[Entry],
+        bytes: &[Vec<u8>],
+    ) -> Result<Option<u64>, JournalError> {
+        let head = self.ledger.head();
+        let writer = writer(&self.state, &*self.chain, &self.signer.public());
+        self.stale = true;
+        for entry in entries {
+            check_manifest(&*self.chain, &entry.event)
+                .and_then(|()| self.state.apply(entry, writer))
+                .map_err(JournalError::Refused)?;
+        }
+        let signer = LedgerSigner::new(self.name.clone(), self.signer.seed());
+        match self.ledger.append_at(&head, bytes, &signer) {
+            Ok(_) => {
+                self.stale = false;
+                Ok(Some(head.size))
+            }
+            Err(LedgerError::Moved) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Records that credentials were opened, in one commit where there is room. What it returns is what
+    /// [`crate::ceremony::Opening::release`] takes.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn record_opened(
+        &mut self,
+        now: Timestamp,
+        statements: Vec<Envelope>,
+    ) -> Result<Vec<Recorded<OpenedStatement>>, JournalError> {
+        let mut recorded = Vec::with_capacity(statements.len());
+        for chunk in statements.chunks(COMMIT_ENTRIES) {
+            let events = chunk
+                .iter()
+                .cloned()
+                .map(|statement| Event::Opened { statement });
+            let first = self.record_all(now, events.collect())?;
+            for (index, envelope) in (first..).zip(chunk) {
+                let what = envelope
+                    .document()
+                    .map_err(|error| JournalError::Internal(error.to_string()))?;
+                recorded.push(Recorded::new(what, index));
+            }
+        }
+        Ok(recorded)
+    }
+}
+
+/// Takes an entry that was read into account.
+fn apply(
+    state: &mut VaultState,
+    chain: &dyn Rights,
+    entry: &EntryAt<'_>,
+) -> Result<(), JournalError> {
+    let impossible = |reason| JournalError::Impossible {
+        index: entry.index,
+        commit: entry.commit,
+        reason,
+    };
+    let read: Entry = serde_json::from_slice(entry.bytes)
+        .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
+    check_manifest(chain, &read.event).map_err(impossible)?;
+    let writer = writer(state, chain, entry.signer_key);
+    state.apply(&read, writer).map_err(impossible)
+}
+
+/// Who a key belongs to under the manifest that the ledger says was in force.
+fn writer(state: &VaultState, chain: &dyn Rights, key: &[u8; 32]) -> Writer {
+    let id = digest(key);
+    let version = state.manifest.map_or(0, |(version, _)| version);
+    if chain.is_rotator(version, &id) {
+        Writer::Rotator
+    } else {
+        Writer::Station(id)
+    }
+}
+
+/// What the ledger says of manifests must be so.
+fn check_manifest(chain: &dyn Rights, event: &Event) -> Result<(), Impossible> {
+    let (version, manifest) = match event {
+        Event::VaultFounded { vault } => (1, vault),
+        Event::ManifestAdopted { version, manifest } => (*version, manifest),
+        _ => return Ok(()),
+    };
+    match chain.digest(version) {
+        Some(digest) if digest == *manifest => Ok(()),
+        _ => Err(Impossible::Contradiction(format!(
+            "manifest {version} is not the one that lies in the vault"
+        ))),
+    }
+}

@@ -1,0 +1,162 @@
+//! What the ledger adds up to.
+
+use std::collections::BTreeMap;
+
+use super::event::CredentialDefinition;
+use crate::model::{AccessKeyId, Digest, Name, Reason, Timestamp};
+
+/// The state of a vault, as its ledger tells it.
+#[derive(Debug, Default, Clone)]
+pub struct VaultState {
+    /// The credentials.
+    pub credentials: BTreeMap<Name, CredentialState>,
+    /// The compartments that were rotated.
+    pub compartments: BTreeMap<Name, CompartmentState>,
+    /// The incidents, by their id, which begins with their date.
+    pub incidents: BTreeMap<Name, IncidentState>,
+    /// The newest manifest that the ledger knows of.
+    pub manifest: Option<(u64, Digest)>,
+    /// Entries that stations wrote that no manifest names, by key id.
+    pub strangers: BTreeMap<Digest, u64>,
+    /// The refusals, newest last, with their time.
+    pub refusals: u64,
+}
+
+/// A compartment's rotations.
+#[derive(Debug, Default, Clone)]
+pub struct CompartmentState {
+    /// The newest number that was taken.
+    pub generation: u64,
+    /// The headers, by generation.
+    pub headers: BTreeMap<u64, Digest>,
+    /// When the newest generation was committed.
+    pub committed: Option<(u64, Timestamp)>,
+    /// The generation that was begun and not committed.
+    pub unfinished: Option<u64>,
+}
+
+/// One credential.
+#[derive(Debug, Clone)]
+pub struct CredentialState {
+    /// Its definition.
+    pub definition: CredentialDefinition,
+    /// The keys that were sealed for it, oldest first, deleted ones included.
+    pub keys: Vec<KeyState>,
+    /// A key that was about to be made, and of which nothing is known.
+    pub intent: Option<KeyIntent>,
+    /// When it last failed to rotate, and how; cleared by a success.
+    pub failed: Option<(Timestamp, String)>,
+}
+
+/// An intent to make a key that no seal has answered yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyIntent {
+    /// In which generation.
+    pub generation: u64,
+    /// What keys the user had.
+    pub existing: Vec<AccessKeyId>,
+}
+
+/// One sealed access key.
+#[derive(Debug, Clone)]
+pub struct KeyState {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// In which generation it is sealed.
+    pub generation: u64,
+    /// The digest of its record.
+    pub record: Digest,
+    /// The witness's public key.
+    pub witness: Vec<u8>,
+    /// When it was sealed.
+    pub sealed: Timestamp,
+    /// Whether AWS accepted it.
+    pub proved: bool,
+    /// Whether it is one to open.
+    pub committed: bool,
+    /// When it was deactivated.
+    pub deactivated: Option<Timestamp>,
+    /// Whether AWS was seen to refuse it after that.
+    pub refused: bool,
+    /// Whether it is gone, by us or by somebody else.
+    pub gone: bool,
+    /// The incidents in which it was opened.
+    pub opened_in: Vec<Name>,
+}
+
+impl CredentialState {
+    /// The key that an opening gives: the newest that is committed and not known to be dead.
+    pub fn current(&self) -> Option<&KeyState> {
+        self.keys
+            .iter()
+            .rev()
+            .find(|key| key.committed && !key.gone && key.deactivated.is_none())
+    }
+
+    /// The key of that id.
+    pub fn key(&self, id: &AccessKeyId) -> Option<&KeyState> {
+        self.keys.iter().find(|key| key.id == *id)
+    }
+
+    pub(super) fn key_mut(&mut self, id: &AccessKeyId) -> Option<&mut KeyState> {
+        self.keys.iter_mut().find(|key| key.id == *id)
+    }
+}
+
+/// How far an incident has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncidentPhase {
+    /// Declared or opened, and not closed.
+    Open,
+    /// Somebody began to close it and has not finished: NOT CLOSED.
+    Closing,
+    /// Closed.
+    Closed,
+}
+
+/// One incident.
+#[derive(Debug, Clone)]
+pub struct IncidentState {
+    /// Why.
+    pub reason: Reason,
+    /// What may be opened in it.
+    pub credentials: Vec<Name>,
+    /// When it was declared.
+    pub declared: Timestamp,
+    /// When its lease runs out.
+    pub expires: Timestamp,
+    /// How far it has come.
+    pub phase: IncidentPhase,
+    /// The keys that were opened in it.
+    pub opened: Vec<(Name, AccessKeyId)>,
+    /// The credentials whose sessions were denied, and from before when.
+    pub sessions_denied: BTreeMap<Name, Timestamp>,
+    /// The last code with which closing failed.
+    pub failure: Option<String>,
+}
+
+impl IncidentState {
+    /// Whether it is anything but closed.
+    pub fn is_live(&self) -> bool {
+        self.phase != IncidentPhase::Closed
+    }
+}
+
+impl VaultState {
+    /// The live incident in which a credential was opened or may be.
+    pub fn live_incident_of(&self, credential: &Name) -> Option<(&Name, &IncidentState)> {
+        self.incidents
+            .iter()
+            .find(|(_, i)| i.is_live() && i.credentials.contains(credential))
+    }
+
+    /// The credentials of a compartment.
+    pub fn members<'a>(
+        &'a self,
+        compartment: &'a Name,
+    ) -> impl Iterator<Item = &'a CredentialState> {
+        self.credentials
+            .values()
+            .filter(move |c| c.definition.compartment == *compartment)
+    }
+}
