@@ -17,12 +17,17 @@
 #![warn(missing_docs)]
 
 pub mod aws;
+pub mod ceremony;
 pub mod cli;
 pub mod crypto;
 pub mod format;
+pub mod incident;
 pub mod ledger;
+pub mod manifest;
 pub mod model;
+
 pub mod ports;
+pub mod rotation;
 pub mod secret;
 pub mod store;
 pub mod system;

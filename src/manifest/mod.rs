@@ -1,0 +1,9 @@
+//! The rules of manifests: what makes one valid, and how the next one is drawn up. Pure.
+
+mod chain;
+mod change;
+mod sound;
+
+pub use chain::{Chain, Pin, Untrusted};
+pub use change::{ChangeRefused, Draft};
+pub use sound::{Unsound, check};
