@@ -25,7 +25,7 @@ pub mod incident;
 pub mod ledger;
 pub mod manifest;
 pub mod model;
-
+pub mod ops;
 pub mod ports;
 pub mod rotation;
 pub mod secret;

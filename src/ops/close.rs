@@ -1,0 +1,270 @@
+//! Closing an incident: every key that was opened in it is deactivated, seen to be refused, replaced and
+//! deleted. Anything short of that is NOT CLOSED.
+
+use std::time::Duration;
+
+use super::open_vault::OpenVault;
+use super::rotate::{Outcome, Rotated, hold, rotate_compartment};
+use super::settle;
+use super::world::{Cloud, People};
+use crate::ledger::{Event, IncidentPhase, RetirementCause};
+use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
+use crate::ports::{Notice, ProbeAnswer};
+
+/// What closing did.
+#[derive(Debug)]
+pub struct Closed {
+    /// The incident.
+    pub incident: Name,
+    /// The keys that AWS refuses now.
+    pub revoked: Vec<(Name, AccessKeyId, Option<Timestamp>)>,
+    /// The rotation that replaced them.
+    pub rotated: Rotated,
+    /// Whether it had been closed before.
+    pub already: bool,
+}
+
+/// Closes an incident. Everything that is done already is not done again.
+///
+/// # Errors
+/// [`Class::HalfDone`]: the incident is NOT CLOSED, and `status` says so.
+pub fn close(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    incident: &Name,
+    operator: People<'_>,
+) -> Result<Closed, Failure> {
+    vault.require_rotator()?;
+    let _held = hold(vault)?;
+    let phase = vault
+        .state()
+        .incidents
+        .get(incident)
+        .map(|state| state.phase);
+    let mut closed = Closed {
+        incident: incident.clone(),
+        revoked: Vec::new(),
+        rotated: Rotated::default(),
+        already: false,
+    };
+    match phase {
+        None => return Err(unknown(incident)),
+        Some(IncidentPhase::Closed) => {
+            closed.already = true;
+            return Ok(closed);
+        }
+        Some(_) => {}
+    }
+    let intent = Event::ClosingIntended {
+        incident: incident.clone(),
+    };
+    vault.journal.record(vault.world.clock.now(), intent)?;
+    let done = revoke_and_replace(vault, cloud, incident, operator, &mut closed);
+    if let Err(failure) = done {
+        return Err(not_closed(vault, incident, failure));
+    }
+    let event = Event::IncidentClosed {
+        incident: incident.clone(),
+    };
+    vault
+        .journal
+        .record(vault.world.clock.now(), event)
+        .map_err(|error| not_closed_text(incident, error.into()))?;
+    vault.remember()?;
+    Ok(closed)
+}
+
+fn unknown(incident: &Name) -> Failure {
+    Failure::new(
+        Class::Refused,
+        "no-such-incident",
+        format!("there is no incident {incident}"),
+        "nothing was changed",
+    )
+    .hint("breakglass status")
+}
+
+fn not_closed(vault: &mut OpenVault<'_>, incident: &Name, failure: Failure) -> Failure {
+    let event = Event::ClosingFailed {
+        incident: incident.clone(),
+        code: failure.code.to_owned(),
+    };
+    // Where even this cannot be recorded, the ledger still says that closing was begun.
+    let _ = vault.journal.record(vault.world.clock.now(), event);
+    not_closed_text(incident, failure)
+}
+
+fn not_closed_text(incident: &Name, failure: Failure) -> Failure {
+    let state = format!("incident {incident} is NOT CLOSED: {}", failure.state);
+    failure
+        .class(Class::HalfDone)
+        .state(state)
+        .hint(format!("breakglass close {incident}"))
+}
+
+fn revoke_and_replace(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    incident: &Name,
+    operator: People<'_>,
+    closed: &mut Closed,
+) -> Result<(), Failure> {
+    let opened = vault
+        .state()
+        .incidents
+        .get(incident)
+        .map(|i| i.opened.clone())
+        .unwrap_or_default();
+    // First every key is cut off, then each is seen to be dead: the last must not wait for the first.
+    for (name, key) in &opened {
+        cut_off(vault, cloud, name, key)?;
+        operator.notice(Notice::Step(format!("{name}: {key} is deactivated")));
+    }
+    for (name, key) in &opened {
+        let used = see_refused(vault, cloud, name, key)?;
+        operator.notice(Notice::Step(format!("{name}: AWS refuses {key}")));
+        closed.revoked.push((name.clone(), key.clone(), used));
+    }
+    for (name, _) in &opened {
+        deny_sessions(vault, cloud, name)?;
+    }
+    let mut compartments: Vec<Name> = Vec::new();
+    for (name, _) in &opened {
+        let compartment = settle::credential(vault, name)?
+            .definition
+            .compartment
+            .clone();
+        if !compartments.contains(&compartment) && needs_rotation(vault, &opened, &compartment) {
+            compartments.push(compartment);
+        }
+    }
+    for compartment in compartments {
+        rotate_compartment(
+            vault,
+            cloud,
+            &compartment,
+            Some(incident),
+            operator,
+            &mut closed.rotated,
+        )?;
+    }
+    for (name, outcome) in &mut closed.rotated.credentials {
+        let exposed = opened.iter().any(|(credential, _)| credential == name);
+        if let (true, Outcome::Failed(failure)) = (exposed, outcome) {
+            let stand_in = Failure::new(failure.class, failure.code, "reported above", "");
+            return Err(std::mem::replace(failure, stand_in));
+        }
+    }
+    clear_away(vault, cloud, &opened)
+}
+
+/// Deactivates a key and denies its user's older sessions.
+fn cut_off(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    name: &Name,
+    key: &AccessKeyId,
+) -> Result<(), Failure> {
+    let credential = settle::credential(vault, name)?;
+    let definition = credential.definition.clone();
+    let dead = credential
+        .key(key)
+        .is_some_and(|k| k.gone || k.deactivated.is_some());
+    if !dead {
+        settle::deactivate(vault, cloud, &definition, key, RetirementCause::Exposed)?;
+    }
+    deny_sessions(vault, cloud, name)
+}
+
+/// Temporary credentials that were made with the key outlive it: those issued before now are denied
+/// everything. Done when the key is cut off, and again when it is known to be dead everywhere.
+fn deny_sessions(vault: &mut OpenVault<'_>, cloud: &Cloud<'_>, name: &Name) -> Result<(), Failure> {
+    let user = settle::credential(vault, name)?.definition.user.clone();
+    // The condition is strict and IAM counts in seconds: one more takes in those of this very second.
+    let before = vault.world.clock.now().plus(Duration::from_secs(1));
+    cloud.keys.deny_sessions(&user, before)?;
+    let event = Event::SessionsDenied {
+        credential: name.clone(),
+        before,
+    };
+    Ok(vault.journal.record(vault.world.clock.now(), event)?)
+}
+
+/// Probes a key until AWS has refused it several times in a row. Returns when it was last used, if IAM
+/// can still tell.
+fn see_refused(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    name: &Name,
+    key: &AccessKeyId,
+) -> Result<Option<Timestamp>, Failure> {
+    let clock = vault.world.clock;
+    let deadline = clock.now().plus(cloud.timing.patience);
+    let mut in_a_row = 0;
+    while in_a_row < cloud.timing.answers {
+        match cloud.proof.probe(key) {
+            Ok(ProbeAnswer::Refused) => in_a_row += 1,
+            Ok(ProbeAnswer::Accepted) => in_a_row = 0,
+            Err(error) if clock.now() >= deadline => return Err(error.into()),
+            Err(_) => in_a_row = 0,
+        }
+        if in_a_row == 0 && clock.now() >= deadline {
+            return Err(Failure::new(
+                Class::Cloud,
+                "key-still-accepted",
+                format!("AWS still accepts {key} of {name}, although it was deactivated"),
+                "the key is deactivated and may still work",
+            ));
+        }
+        if in_a_row < cloud.timing.answers {
+            clock.pause(cloud.timing.interval);
+        }
+    }
+    let answers = cloud.timing.answers;
+    let event = Event::KeyRefused {
+        credential: name.clone(),
+        key: key.clone(),
+        answers,
+    };
+    vault.journal.record(clock.now(), event)?;
+    Ok(cloud.keys.last_used(key).unwrap_or(None))
+}
+
+/// Whether a key that was opened still stands where a fresh one should.
+fn needs_rotation(
+    vault: &OpenVault<'_>,
+    opened: &[(Name, AccessKeyId)],
+    compartment: &Name,
+) -> bool {
+    opened.iter().any(|(name, key)| {
+        vault
+            .state()
+            .credentials
+            .get(name)
+            .is_some_and(|credential| {
+                let fresher = credential.key(key).map_or(0, |k| k.generation);
+                credential.definition.compartment == *compartment
+                    && credential
+                        .current()
+                        .is_none_or(|current| current.generation <= fresher)
+            })
+    })
+}
+
+/// What was opened is deleted; a run that died between replacing and deleting ends here.
+fn clear_away(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    opened: &[(Name, AccessKeyId)],
+) -> Result<(), Failure> {
+    for (name, _) in opened {
+        settle::settle(
+            vault,
+            cloud,
+            name,
+            crate::rotation::Goal::Settle,
+            Duration::ZERO,
+        )?;
+    }
+    Ok(())
+}

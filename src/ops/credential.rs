@@ -1,0 +1,96 @@
+//! Looking after credentials.
+
+use super::open_vault::OpenVault;
+use super::world::Cloud;
+use crate::ledger::{CredentialDefinition, Event};
+use crate::model::{AccountId, Class, Failure, Name, UserName};
+
+/// A credential that is to be looked after.
+#[derive(Debug, Clone)]
+pub struct NewCredential {
+    /// Its name.
+    pub name: Name,
+    /// Its compartment.
+    pub compartment: Name,
+    /// The IAM user.
+    pub user: UserName,
+    /// The account; that of the rotator's credentials unless said otherwise.
+    pub account: Option<AccountId>,
+}
+
+/// Adds a credential. Its user must exist and have no access key: a key that nobody sealed is no
+/// break-glass key. The first key is made by the next rotation.
+///
+/// # Errors
+/// [`Failure`]; nothing was added then.
+pub fn add(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    new: &NewCredential,
+) -> Result<CredentialDefinition, Failure> {
+    vault.require_rotator()?;
+    if vault.state().credentials.contains_key(&new.name) {
+        return Err(refused(
+            "credential-exists",
+            format!("there is a credential {} already", new.name),
+        ));
+    }
+    if !vault.manifest().compartments.contains(&new.compartment) {
+        let what = format!("there is no compartment {}", new.compartment);
+        return Err(refused("no-such-compartment", what)
+            .hint(format!("breakglass compartment add {}", new.compartment)));
+    }
+    let own = cloud.keys.rotator()?;
+    let account = new.account.clone().unwrap_or_else(|| own.account.clone());
+    if account != own.account {
+        let what = format!(
+            "the rotator's credentials are of account {}, not {account}",
+            own.account
+        );
+        return Err(
+            refused("other-account", what).hint("set AWS_PROFILE to a profile of that account")
+        );
+    }
+    let twin = vault
+        .state()
+        .credentials
+        .values()
+        .find(|known| known.definition.account == account && known.definition.user == new.user);
+    if let Some(twin) = twin {
+        let what = format!("{} is looked after as {}", new.user, twin.definition.name);
+        return Err(refused("user-taken", what));
+    }
+    let keys = cloud.keys.list(&new.user)?;
+    if !keys.is_empty() {
+        let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+        let what = format!(
+            "the user {} has access keys already: {}",
+            new.user,
+            ids.join(", ")
+        );
+        let mut failure = refused("foreign-key", what);
+        for id in ids {
+            failure = failure.hint(format!(
+                "if nobody needs it: aws iam delete-access-key --user-name {} --access-key-id {id}",
+                new.user
+            ));
+        }
+        return Err(failure);
+    }
+    let definition = CredentialDefinition {
+        name: new.name.clone(),
+        compartment: new.compartment.clone(),
+        account,
+        user: new.user.clone(),
+    };
+    let event = Event::CredentialAdded {
+        credential: definition.clone(),
+    };
+    vault.journal.record(vault.world.clock.now(), event)?;
+    vault.remember()?;
+    Ok(definition)
+}
+
+fn refused(code: &'static str, what: String) -> Failure {
+    Failure::new(Class::Refused, code, what, "nothing was added")
+}

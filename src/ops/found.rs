@@ -1,0 +1,200 @@
+//! Founding a vault: every founder's token is there and signs the first manifest.
+
+use std::sync::Arc;
+
+use super::open_vault::key;
+use super::people::{self, Use};
+use super::world::{People, World};
+use crate::format::dsse::{Envelope, EnvelopeSignature};
+use crate::format::{Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds, paths};
+use crate::ledger::{Event, Journal};
+use crate::manifest::{Chain, Unsound, check};
+use crate::model::{Class, Digest, Failure, Name, Role};
+use crate::ports::{Notice, Remembered, Token};
+
+/// One person at the founding.
+pub struct Founder {
+    /// Who.
+    pub name: Name,
+    /// The role.
+    pub role: Role,
+    /// Their tokens.
+    pub locators: Vec<String>,
+}
+
+/// What is to be founded.
+pub struct Founding {
+    /// The vault's name.
+    pub vault: Name,
+    /// The people.
+    pub founders: Vec<Founder>,
+    /// The thresholds.
+    pub thresholds: Thresholds,
+    /// The compartments.
+    pub compartments: Vec<Name>,
+    /// What the vault allows.
+    pub policy: Policy,
+}
+
+/// What was founded.
+pub struct Founded {
+    /// The fingerprint, for the card in the safe.
+    pub fingerprint: Digest,
+    /// The first manifest.
+    pub manifest: Manifest,
+}
+
+/// Founds a vault in an empty store. This station becomes its first rotator.
+///
+/// # Errors
+/// [`Failure`]; up to the last signature nothing is written.
+pub fn found(
+    world: &World<'_>,
+    founding: &Founding,
+    operator: People<'_>,
+) -> Result<Founded, Failure> {
+    if !world.store.list(&key(paths::MANIFESTS)?)?.is_empty() {
+        return Err(Failure::new(
+            Class::Refused,
+            "vault-exists",
+            format!("there is a vault in {} already", world.store.place()),
+            "it was not touched",
+        ));
+    }
+    if let Some(seen) = world.station.memory.recall()? {
+        return Err(Failure::new(
+            Class::Refused,
+            "station-taken",
+            format!(
+                "this station belongs to the vault with the fingerprint {}",
+                seen.vault
+            ),
+            "nothing was founded",
+        )
+        .hint("give the new vault a station folder of its own: --station DIR"));
+    }
+    let mut tokens = Vec::new();
+    let manifest = draw_up(world, founding, &mut tokens)?;
+    check(&manifest).map_err(refused)?;
+    let mut envelope = Envelope::of(&manifest)?;
+    sign_all(world, &manifest, &mut envelope, tokens, operator)?;
+    let chain = Arc::new(Chain::verify(std::slice::from_ref(&envelope))?);
+    world
+        .store
+        .create(&key(paths::manifest(1))?, &envelope.to_bytes()?)?;
+    begin_ledger(world, &chain)?;
+    Ok(Founded {
+        fingerprint: chain.vault(),
+        manifest,
+    })
+}
+
+fn refused(error: Unsound) -> Failure {
+    let failure = Failure::new(
+        Class::Refused,
+        "founding-refused",
+        error.to_string(),
+        "nothing was founded",
+    );
+    match error {
+        Unsound::NoTouch => failure.hint("--allow-no-touch, if these tokens cannot prove a touch"),
+        _ => failure,
+    }
+}
+
+fn draw_up<'w>(
+    world: &World<'w>,
+    founding: &Founding,
+    tokens: &mut Vec<Box<dyn Token + 'w>>,
+) -> Result<Manifest, Failure> {
+    let mut custodians = Vec::new();
+    for founder in &founding.founders {
+        let mut enrolled = Vec::new();
+        for locator in &founder.locators {
+            let mut token = world.tokens.open(locator)?;
+            enrolled.push(EnrolledToken {
+                identity: token.identity().clone(),
+                keys: token.keys()?,
+            });
+            tokens.push(token);
+        }
+        custodians.push(Custodian {
+            name: founder.name.clone(),
+            role: founder.role,
+            tokens: enrolled,
+        });
+    }
+    let mut nonce = vec![0; 16];
+    world.entropy.fill(&mut nonce)?;
+    Ok(Manifest {
+        vault: founding.vault.clone(),
+        version: 1,
+        previous: None,
+        created: world.clock.now(),
+        nonce,
+        policy: founding.policy.clone(),
+        thresholds: founding.thresholds,
+        custodians,
+        rotators: vec![Rotator {
+            name: world.station.name.clone(),
+            public: world.station.signer.public().to_vec(),
+        }],
+        compartments: founding.compartments.clone(),
+        retired: Vec::new(),
+    })
+}
+
+fn sign_all<'w>(
+    world: &World<'w>,
+    manifest: &Manifest,
+    envelope: &mut Envelope,
+    tokens: Vec<Box<dyn Token + 'w>>,
+    operator: People<'_>,
+) -> Result<(), Failure> {
+    let bytes = envelope.signed_bytes();
+    let purpose = format!("found the vault {}", manifest.vault);
+    for ((custodian, enrolled), mut token) in manifest.tokens().zip(tokens) {
+        let by = Use {
+            custodian: &custodian.name,
+            role: custodian.role,
+            purpose: &purpose,
+        };
+        let sig =
+            people::prove_and_sign(token.as_mut(), &enrolled.keys, &by, &bytes, world, operator)?;
+        envelope.signatures.push(EnvelopeSignature {
+            keyid: enrolled.id(),
+            sig,
+        });
+        operator.notice(Notice::Step(format!(
+            "{} signed with {}",
+            custodian.name, enrolled.identity
+        )));
+    }
+    Ok(())
+}
+
+fn begin_ledger(world: &World<'_>, chain: &Arc<Chain>) -> Result<(), Failure> {
+    let station = world.station;
+    let mut journal = Journal::open(
+        world.store,
+        chain.clone(),
+        None,
+        &station.name,
+        &station.signer,
+    )?;
+    journal.record(
+        world.clock.now(),
+        Event::VaultFounded {
+            vault: chain.vault(),
+        },
+    )?;
+    let head = journal.head();
+    station.memory.remember(&Remembered {
+        vault: chain.vault(),
+        version: 1,
+        manifest: chain.newest_digest(),
+        ledger_size: head.size,
+        ledger_root: head.root,
+    })?;
+    Ok(())
+}

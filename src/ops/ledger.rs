@@ -1,0 +1,117 @@
+//! Looking at the ledger: its two verdicts, and its entries.
+
+use super::open_vault::read_chain;
+use super::world::World;
+use crate::ledger::{self, Anchor, Completeness, Entry, Event, Journal, Ledger, Verified};
+use crate::model::{Failure, Name};
+use std::sync::Arc;
+
+/// What a verification found.
+pub struct LedgerReport {
+    /// Hashes, signatures, signers.
+    pub verified: Verified,
+    /// The signers that the manifest in force names, by name.
+    pub rotators: Vec<Name>,
+}
+
+impl LedgerReport {
+    /// Whether nothing is missing, as far as the anchor of this station knows.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.verified.complete, Completeness::Complete { .. })
+    }
+}
+
+/// Verifies the ledger. What this station remembers is the anchor.
+///
+/// # Errors
+/// [`crate::model::Class::Integrity`] names the first entry that is not good.
+pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
+    let chain = Arc::new(read_chain(world.store)?);
+    let seen = world.station.memory.recall()?;
+    if let Some(seen) = seen {
+        let pin = crate::manifest::Pin {
+            vault: seen.vault,
+            version: seen.version,
+            manifest: seen.manifest,
+        };
+        chain.compare(&pin)?;
+    }
+    let anchors: Vec<Anchor> = seen
+        .iter()
+        .map(|seen| Anchor {
+            size: seen.ledger_size,
+            root: seen.ledger_root,
+        })
+        .collect();
+    let verified = ledger::verify(world.store, &chain.vault(), &anchors)
+        .map_err(|error| Failure::from(ledger::JournalError::from(error)))?;
+    // The meaning, too: who may write what, and every witness's signature.
+    let station = world.station;
+    Journal::open(
+        world.store,
+        chain.clone(),
+        None,
+        &station.name,
+        &station.signer,
+    )?;
+    let rotators = chain
+        .newest()
+        .rotators
+        .iter()
+        .map(|rotator| rotator.name.clone())
+        .collect();
+    Ok(LedgerReport { verified, rotators })
+}
+
+/// One entry, to be shown.
+pub struct LoggedEntry {
+    /// Its index.
+    pub index: u64,
+    /// Its commit.
+    pub commit: u64,
+    /// Who signed the commit.
+    pub signer: Name,
+    /// What it says.
+    pub entry: Entry,
+}
+
+/// All entries, oldest first; of one incident alone if it is named.
+///
+/// # Errors
+/// As [`verify`].
+pub fn log(world: &World<'_>, incident: Option<&Name>) -> Result<Vec<LoggedEntry>, Failure> {
+    let chain = read_chain(world.store)?;
+    let mut entries = Vec::new();
+    let read = Ledger::replay(world.store, chain.vault(), |at| {
+        let entry: Entry = serde_json::from_slice(at.bytes)
+            .map_err(|error| ledger::JournalError::Internal(error.to_string()))?;
+        if incident.is_none_or(|wanted| concerns(&entry.event, wanted)) {
+            entries.push(LoggedEntry {
+                index: at.index,
+                commit: at.commit,
+                signer: at.signer_name.clone(),
+                entry,
+            });
+        }
+        Ok::<(), ledger::JournalError>(())
+    });
+    read?;
+    Ok(entries)
+}
+
+fn concerns(event: &Event, wanted: &Name) -> bool {
+    match event {
+        Event::IncidentDeclared { incident, .. }
+        | Event::OpeningIntended { incident, .. }
+        | Event::Delivered { incident, .. }
+        | Event::Released { incident, .. }
+        | Event::ClosingIntended { incident }
+        | Event::ClosingFailed { incident, .. }
+        | Event::IncidentClosed { incident } => incident == wanted,
+        Event::Refused { incident, .. } => incident.as_ref() == Some(wanted),
+        Event::Opened { statement } => statement
+            .document::<crate::format::OpenedStatement>()
+            .is_ok_and(|statement| statement.incident == *wanted),
+        _ => false,
+    }
+}

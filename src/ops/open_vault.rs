@@ -1,0 +1,172 @@
+//! Opening the vault's papers, before anything else happens: manifests against the pin, the ledger
+//! against the anchor. What does not hold is refused here, for every command.
+
+use super::world::World;
+use crate::format::dsse::Envelope;
+use crate::format::{Manifest, paths};
+use crate::ledger::{Journal, Seen, VaultState};
+use crate::manifest::{Chain, Pin};
+use crate::model::{Class, Failure};
+use crate::ports::{Remembered, Store, StoreError, StoreKey};
+use std::sync::Arc;
+
+/// A vault whose manifests and ledger were found good.
+pub struct OpenVault<'a> {
+    /// The world that it lies in.
+    pub world: &'a World<'a>,
+    /// Its manifests.
+    pub chain: Arc<Chain>,
+    /// Its ledger.
+    pub journal: Journal<'a>,
+}
+
+impl<'a> OpenVault<'a> {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// [`Class::Integrity`] for whatever is forged, damaged, substituted or older than what was seen.
+    pub fn open(world: &'a World<'a>) -> Result<Self, Failure> {
+        let seen = world.station.memory.recall()?.ok_or_else(untrusted)?;
+        let chain = read_chain(world.store)?;
+        let pin = Pin {
+            vault: seen.vault,
+            version: seen.version,
+            manifest: seen.manifest,
+        };
+        chain.compare(&pin)?;
+        let chain = Arc::new(chain);
+        let station = world.station;
+        let mut journal = Journal::open(
+            world.store,
+            chain.clone(),
+            Some(Seen {
+                size: seen.ledger_size,
+                root: seen.ledger_root,
+            }),
+            &station.name,
+            &station.signer,
+        )?;
+        adopt_unrecorded(&mut journal, &chain, world)?;
+        let vault = Self {
+            world,
+            chain,
+            journal,
+        };
+        vault.remember()?;
+        Ok(vault)
+    }
+
+    /// The manifest in force.
+    pub fn manifest(&self) -> &Manifest {
+        self.chain.newest()
+    }
+
+    /// What the ledger adds up to.
+    pub fn state(&self) -> &VaultState {
+        self.journal.state()
+    }
+
+    /// Remembers how far the vault has come.
+    ///
+    /// # Errors
+    /// [`Class::Failed`] where the station cannot write what it remembers.
+    pub fn remember(&self) -> Result<(), Failure> {
+        let head = self.journal.head();
+        let seen = Remembered {
+            vault: self.chain.vault(),
+            version: self.chain.newest().version,
+            manifest: self.chain.newest_digest(),
+            ledger_size: head.size,
+            ledger_root: head.root,
+        };
+        Ok(self.world.station.memory.remember(&seen)?)
+    }
+
+    /// Whether this station may seal.
+    ///
+    /// # Errors
+    /// [`Class::Refused`] where the manifest does not name its key.
+    pub fn require_rotator(&self) -> Result<(), Failure> {
+        let id = self.world.station.signer.key_id();
+        if self.manifest().rotator(&id).is_some() {
+            return Ok(());
+        }
+        let key = data_encoding::BASE64.encode(&self.world.station.signer.public());
+        Err(Failure::new(
+            Class::Refused,
+            "not-a-rotator",
+            format!(
+                "this station ({}) is not a rotator of the vault",
+                self.world.station.name
+            ),
+            "nothing was changed",
+        )
+        .hint(format!(
+            "breakglass rotator add {} --key {key}",
+            self.world.station.name
+        ))
+        .hint("or run this on a machine that is one: breakglass status lists them"))
+    }
+}
+
+/// A crash between a manifest and its entry leaves the entry out: whoever comes next writes it.
+fn adopt_unrecorded(
+    journal: &mut Journal<'_>,
+    chain: &Chain,
+    world: &World<'_>,
+) -> Result<(), Failure> {
+    let known = journal.state().manifest.map_or(0, |(version, _)| version);
+    for version in known + 1..=chain.newest().version {
+        if let Some((digest, _)) = chain.of_version(version) {
+            let now = world.clock.now();
+            let event = if version == 1 {
+                crate::ledger::Event::VaultFounded { vault: *digest }
+            } else {
+                crate::ledger::Event::ManifestAdopted {
+                    version,
+                    manifest: *digest,
+                }
+            };
+            journal.record(now, event)?;
+        }
+    }
+    Ok(())
+}
+
+fn untrusted() -> Failure {
+    Failure::new(
+        Class::Refused,
+        "vault-not-trusted",
+        "this station has never seen the vault, and nothing says which vault it should be",
+        "nothing was read but the question",
+    )
+    .hint("breakglass trust FINGERPRINT, with the fingerprint from the card in the safe")
+}
+
+/// Reads and checks the manifests of a vault.
+pub(super) fn read_chain(store: &dyn Store) -> Result<Chain, Failure> {
+    let folder = key(paths::MANIFESTS)?;
+    let names = store.list(&folder)?;
+    let mut envelopes = Vec::with_capacity(names.len());
+    for (version, name) in (1..).zip(&names) {
+        if name.as_str() != paths::manifest(version) {
+            return Err(Failure::new(
+                Class::Integrity,
+                "manifest-missing",
+                format!("{name} stands where {} should be", paths::manifest(version)),
+                "the vault was not touched",
+            ));
+        }
+        let bytes = store.read(name, <Manifest as crate::format::dsse::Document>::MAX)?;
+        let envelope = Envelope::read::<Manifest>(&bytes)
+            .map_err(|e| crate::manifest::Untrusted::Malformed(version, e))?;
+        envelopes.push(envelope);
+    }
+    Ok(Chain::verify(&envelopes)?)
+}
+
+/// The name of an object of the vault.
+pub(super) fn key(path: impl Into<String>) -> Result<StoreKey, Failure> {
+    let path = path.into();
+    StoreKey::new(path.clone()).map_err(|e| StoreError::Failed(path, e.to_string()).into())
+}

@@ -1,0 +1,512 @@
+//! Rotation: fresh access keys for the credentials of a compartment, sealed together, with no token
+//! present. The first sealing is a rotation like any other.
+
+use std::time::Duration;
+
+use super::open_vault::{OpenVault, key};
+use super::prove::{self, Pending};
+use super::settle::{self, Settled};
+use super::world::{Cloud, People};
+use crate::crypto::{self, Plan, Sealing, ToSeal};
+use crate::format::paths;
+use crate::ledger::{CredentialDefinition, Event};
+use crate::model::{AccessKeyId, Class, Digest, Failure, Name, Timestamp};
+use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice};
+use crate::rotation::Goal;
+
+/// What is to be rotated.
+#[derive(Debug, Clone, Default)]
+pub struct RotateRequest {
+    /// These compartments; all that are due or unfinished if there are none.
+    pub compartments: Vec<Name>,
+    /// Only what the policy says is due.
+    pub due_only: bool,
+}
+
+/// What became of one credential.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It has a fresh key, proved and committed.
+    Fresh(AccessKeyId),
+    /// It was left alone, and why.
+    Skipped(String),
+    /// It could not be done.
+    Failed(Failure),
+}
+
+/// What became of a rotation.
+#[derive(Debug, Default)]
+pub struct Rotated {
+    /// Each credential.
+    pub credentials: Vec<(Name, Outcome)>,
+    /// The generations that were committed.
+    pub generations: Vec<(Name, u64)>,
+}
+
+impl Rotated {
+    /// The failure of the whole, if any credential failed: half done if another was done.
+    pub fn failure(&self) -> Option<Failure> {
+        let failed: Vec<(&Name, &Failure)> = self
+            .credentials
+            .iter()
+            .filter_map(|(name, outcome)| match outcome {
+                Outcome::Failed(failure) => Some((name, failure)),
+                _ => None,
+            })
+            .collect();
+        let (name, first) = failed.first()?;
+        let done = self
+            .credentials
+            .iter()
+            .any(|(_, o)| matches!(o, Outcome::Fresh(_)));
+        let class = if done { Class::HalfDone } else { first.class };
+        let what = format!(
+            "{} of {} credentials not rotated; {name}: {}",
+            failed.len(),
+            self.credentials.len(),
+            first.what
+        );
+        let mut failure = Failure::new(class, first.code, what, first.state.clone());
+        failure.hints.clone_from(&first.hints);
+        Some(failure)
+    }
+}
+
+/// Rotates. One run at a time works on a vault.
+///
+/// # Errors
+/// [`Failure`] where nothing could begin; what became of each credential is in [`Rotated`].
+pub fn rotate(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    request: &RotateRequest,
+    operator: People<'_>,
+) -> Result<Rotated, Failure> {
+    vault.require_rotator()?;
+    let _held = hold(vault)?;
+    let mut rotated = Rotated::default();
+    for compartment in chosen(vault, request)? {
+        rotate_compartment(vault, cloud, &compartment, None, operator, &mut rotated)?;
+    }
+    vault.remember()?;
+    Ok(rotated)
+}
+
+/// Keeps other rotations of this vault out until it is dropped, then looks at the ledger anew: whoever
+/// held it before may have written.
+pub(super) fn hold(vault: &mut OpenVault<'_>) -> Result<Box<dyn Held>, Failure> {
+    let held = vault.world.store.lock("rotate")?;
+    vault.journal.reload()?;
+    Ok(held)
+}
+
+fn chosen(vault: &OpenVault<'_>, request: &RotateRequest) -> Result<Vec<Name>, Failure> {
+    let all = &vault.manifest().compartments;
+    if let Some(unknown) = request.compartments.iter().find(|name| !all.contains(name)) {
+        return Err(Failure::new(
+            Class::Refused,
+            "no-such-compartment",
+            format!("there is no compartment {unknown}"),
+            "nothing was rotated",
+        )
+        .hint("breakglass compartment list"));
+    }
+    let names = if request.compartments.is_empty() {
+        all
+    } else {
+        &request.compartments
+    };
+    let now = vault.world.clock.now();
+    let due = |name: &&Name| !request.due_only || is_due(vault, name, now);
+    Ok(names.iter().filter(due).cloned().collect())
+}
+
+/// Whether a compartment is to be rotated: its time has come, a run was left unfinished, or a credential
+/// of it has no key to open.
+pub(super) fn is_due(vault: &OpenVault<'_>, compartment: &Name, now: Timestamp) -> bool {
+    let state = vault.state();
+    if state.members(compartment).next().is_none() {
+        return false;
+    }
+    let missing = state
+        .members(compartment)
+        .any(|credential| credential.current().is_none());
+    let Some(known) = state.compartments.get(compartment) else {
+        return true;
+    };
+    missing || known.unfinished.is_some() || due_at(vault, compartment).is_none_or(|due| due <= now)
+}
+
+/// When a compartment is due, if it was ever committed.
+pub(super) fn due_at(vault: &OpenVault<'_>, compartment: &Name) -> Option<Timestamp> {
+    let (_, committed) = vault.state().compartments.get(compartment)?.committed?;
+    let days = u64::from(vault.manifest().policy.rotate_days);
+    Some(committed.plus(Duration::from_secs(days * 24 * 3600)))
+}
+
+/// Rotates the credentials of one compartment. Those that an incident has opened are left alone, unless
+/// it is that incident that is being closed.
+pub(super) fn rotate_compartment(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    compartment: &Name,
+    closing: Option<&Name>,
+    operator: People<'_>,
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    let mut names = Vec::new();
+    let members: Vec<Name> = vault
+        .state()
+        .members(compartment)
+        .map(|c| c.definition.name.clone())
+        .collect();
+    let own = match cloud.keys.rotator() {
+        Ok(own) => own,
+        Err(error) if members.is_empty() => {
+            let _ = error;
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for name in members {
+        if let Some(incident) = in_use(vault, &name, closing) {
+            let why = format!("incident {incident} has it open: breakglass close {incident}");
+            rotated.credentials.push((name, Outcome::Skipped(why)));
+        } else if let Err(failure) = ready(vault, cloud, &name, &own) {
+            fail(vault, rotated, &name, failure)?;
+        } else {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    operator.notice(Notice::Step(format!(
+        "{compartment}: {} credentials",
+        names.len()
+    )));
+    let sealing = begin(vault, compartment)?;
+    let generation = sealing.header().generation;
+    let pending = make_all(vault, cloud, &sealing, &names, rotated)?;
+    drop(sealing);
+    let proved = prove::prove_all(vault, cloud, pending, operator, rotated)?;
+    commit(vault, compartment, generation, &proved, rotated)?;
+    retire_all(vault, cloud, generation, proved, closing, rotated)
+}
+
+fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<Name> {
+    let opened = |incident: &&crate::ledger::IncidentState| {
+        incident.is_live()
+            && incident
+                .opened
+                .iter()
+                .any(|(credential, _)| credential == name)
+    };
+    let found = vault
+        .state()
+        .incidents
+        .iter()
+        .filter(|(id, _)| Some(*id) != closing);
+    found
+        .into_iter()
+        .find(|(_, incident)| opened(incident))
+        .map(|(id, _)| id.clone())
+}
+
+/// Before anything is made: the account is the right one, and what earlier runs left is cleared away.
+fn ready(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    name: &Name,
+    own: &CallerIdentity,
+) -> Result<(), Failure> {
+    let definition = settle::credential(vault, name)?.definition.clone();
+    if own.account != definition.account {
+        return Err(Failure::new(
+            Class::Refused,
+            "other-account",
+            format!(
+                "{name} is in account {}, and the rotator's credentials are of account {}",
+                definition.account, own.account
+            ),
+            "none of its keys was touched",
+        )
+        .hint("set AWS_PROFILE to a profile of the right account"));
+    }
+    settle::settle(vault, cloud, name, Goal::Settle, grace(vault)).map(|_| ())
+}
+
+fn grace(vault: &OpenVault<'_>) -> Duration {
+    Duration::from_secs(u64::from(vault.manifest().policy.grace_minutes) * 60)
+}
+
+/// Records that a credential failed, and goes on with the others. If that cannot be recorded, the run
+/// ends.
+pub(super) fn fail(
+    vault: &mut OpenVault<'_>,
+    rotated: &mut Rotated,
+    name: &Name,
+    failure: Failure,
+) -> Result<(), Failure> {
+    let event = Event::RotationFailed {
+        credential: name.clone(),
+        code: failure.code.to_owned(),
+    };
+    let recorded = vault.journal.record(vault.world.clock.now(), event);
+    rotated
+        .credentials
+        .push((name.clone(), Outcome::Failed(failure)));
+    recorded.map_err(|error| Failure::from(error).class(Class::HalfDone).state(HALF))
+}
+
+const HALF: &str =
+    "a rotation was left half done: the old keys are in place, and the next run goes on";
+
+/// Takes the next number, and stores the header before any key is made.
+fn begin(vault: &mut OpenVault<'_>, compartment: &Name) -> Result<Sealing, Failure> {
+    let number = vault
+        .state()
+        .compartments
+        .get(compartment)
+        .map_or(1, |c| c.generation + 1);
+    let now = vault.world.clock.now();
+    let plan = Plan {
+        vault: vault.chain.vault(),
+        manifest: vault.chain.newest(),
+        manifest_digest: vault.chain.newest_digest(),
+        compartment,
+        generation: number,
+        now,
+    };
+    let sealing = crypto::begin(&plan, vault.world.entropy)?;
+    let event = Event::RotationBegun {
+        compartment: compartment.clone(),
+        generation: number,
+        header: sealing.header_digest(),
+        manifest: vault.chain.newest_digest(),
+    };
+    vault.journal.record(now, event)?;
+    let envelope = sealing.signed_header(&vault.world.station.signer)?;
+    let path = key(paths::header(compartment, number))?;
+    vault.world.store.create(&path, &envelope.to_bytes()?)?;
+    settle::read_header(vault, compartment, number)?;
+    Ok(sealing)
+}
+
+fn make_all(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    sealing: &Sealing,
+    names: &[Name],
+    rotated: &mut Rotated,
+) -> Result<Vec<Pending>, Failure> {
+    let mut pending = Vec::with_capacity(names.len());
+    for name in names {
+        match make(vault, cloud, sealing, name) {
+            Ok(made) => pending.push(made),
+            Err(failure) => fail(vault, rotated, name, failure)?,
+        }
+    }
+    Ok(pending)
+}
+
+/// One new key: intent, creation, sealing, storing, reading back.
+fn make(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    sealing: &Sealing,
+    name: &Name,
+) -> Result<Pending, Failure> {
+    let generation = sealing.header().generation;
+    let goal = Goal::Fresh(generation);
+    let existing = match settle::settle(vault, cloud, name, goal, grace(vault))? {
+        Settled::Create(existing) => existing,
+        Settled::Done => {
+            return Err(Failure::new(
+                Class::Bug,
+                "no-new-key-wanted",
+                format!("{name} wants no key in generation {generation}"),
+                "nothing was made",
+            ));
+        }
+    };
+    let definition = settle::credential(vault, name)?.definition.clone();
+    let intent = Event::KeyIntended {
+        credential: name.clone(),
+        generation,
+        existing,
+    };
+    vault.journal.record(vault.world.clock.now(), intent)?;
+    let made = match cloud.keys.create(&definition.user) {
+        Ok(made) => made,
+        Err(error) => return Err(not_made(vault, cloud, &definition, generation, error)),
+    };
+    match seal_and_store(vault, sealing, &definition, &made) {
+        Ok((record, witness)) => {
+            let key = made.id.clone();
+            let event = Event::KeySealed {
+                credential: name.clone(),
+                generation,
+                key,
+                record,
+                witness,
+            };
+            vault
+                .journal
+                .record(vault.world.clock.now(), event)
+                .map_err(half_done)?;
+            Ok(Pending {
+                name: name.clone(),
+                key: made.id,
+                secret: made.secret,
+            })
+        }
+        Err(failure) => {
+            drop(made);
+            // Nobody will ever have the secret of this key: it goes at once, if that can be recorded.
+            match settle::settle(vault, cloud, name, Goal::Settle, grace(vault)) {
+                Ok(_) => {
+                    Err(failure.state("the new key was deleted again; the old one is in place"))
+                }
+                Err(_) => Err(half_done(failure)),
+            }
+        }
+    }
+}
+
+fn half_done(failure: impl Into<Failure>) -> Failure {
+    failure
+        .into()
+        .class(Class::HalfDone)
+        .state(
+            "a new key was made that is not known to be sealed; the next run finds and deletes it",
+        )
+        .hint("mend the cause, then: breakglass rotate")
+}
+
+/// No key came back. If AWS did nothing for certain, the intent is over; otherwise what is new is looked
+/// for over some time, because IAM's lists lag.
+fn not_made(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    definition: &CredentialDefinition,
+    generation: u64,
+    error: CloudError,
+) -> Failure {
+    let name = definition.name.clone();
+    if !matches!(error, CloudError::Unclear { .. }) {
+        let event = Event::KeyAbandoned {
+            credential: name,
+            generation,
+        };
+        return match vault.journal.record(vault.world.clock.now(), event) {
+            Ok(()) => error.into(),
+            Err(unrecorded) => half_done(unrecorded),
+        };
+    }
+    for attempt in 0..cloud.timing.answers.max(1) {
+        if attempt > 0 {
+            vault.world.clock.pause(cloud.timing.interval);
+        }
+        let Ok(listed) = cloud.keys.list(&definition.user) else {
+            continue;
+        };
+        let Ok(credential) = settle::credential(vault, &name) else {
+            continue;
+        };
+        if settle::is_new(credential, &listed) {
+            return match settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
+                Ok(_) => Failure::from(error)
+                    .state("the key that nobody has the secret of was deleted; the old one is in place")
+                    .hint("breakglass rotate"),
+                Err(_) => half_done(error),
+            };
+        }
+    }
+    half_done(error)
+}
+
+/// Seals a key, stores the record, reads it back and compares.
+fn seal_and_store(
+    vault: &OpenVault<'_>,
+    sealing: &Sealing,
+    definition: &CredentialDefinition,
+    made: &NewAccessKey,
+) -> Result<(Digest, Vec<u8>), Failure> {
+    let to_seal = ToSeal {
+        credential: &definition.name,
+        account: &definition.account,
+        user: &definition.user,
+        access_key: &made.id,
+        secret: &made.secret,
+        now: vault.world.clock.now(),
+    };
+    let envelope = sealing.seal(&to_seal, &vault.world.station.signer)?;
+    let bytes = envelope.to_bytes()?;
+    let generation = sealing.header().generation;
+    let path = key(paths::record(
+        &definition.compartment,
+        generation,
+        &definition.name,
+    ))?;
+    vault.world.store.create(&path, &bytes)?;
+    if vault.world.store.read(&path, bytes.len())? != bytes {
+        return Err(settle::misplaced(&format!("{path}, just written,")));
+    }
+    let record = settle::check_record(vault, &envelope, definition, generation)?;
+    Ok((envelope.digest(), record.witness))
+}
+
+/// Puts the proved keys in force.
+fn commit(
+    vault: &mut OpenVault<'_>,
+    compartment: &Name,
+    generation: u64,
+    proved: &[(Name, AccessKeyId)],
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    if proved.is_empty() {
+        return Ok(());
+    }
+    // An entry has at most 64 KiB, and a name 64 bytes.
+    let events = proved.chunks(500).map(|chunk| Event::GenerationCommitted {
+        compartment: compartment.clone(),
+        generation,
+        credentials: chunk.iter().map(|(name, _)| name.clone()).collect(),
+    });
+    vault
+        .journal
+        .record_all(vault.world.clock.now(), events.collect())?;
+    rotated.generations.push((compartment.clone(), generation));
+    Ok(())
+}
+
+/// Old keys go now that the new ones are committed. A key that was opened goes at once; others stay
+/// deactivated for the grace.
+fn retire_all(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    generation: u64,
+    proved: Vec<(Name, AccessKeyId)>,
+    closing: Option<&Name>,
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    let grace = if closing.is_some() {
+        Duration::ZERO
+    } else {
+        grace(vault)
+    };
+    for (name, fresh) in proved {
+        match settle::settle(vault, cloud, &name, Goal::Fresh(generation), grace) {
+            Ok(_) => rotated.credentials.push((name, Outcome::Fresh(fresh))),
+            Err(failure) => {
+                let failure = failure
+                    .class(Class::HalfDone)
+                    .state("the new key is in force; the old one is not retired yet")
+                    .hint("breakglass rotate");
+                fail(vault, rotated, &name, failure)?;
+            }
+        }
+    }
+    Ok(())
+}

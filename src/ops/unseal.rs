@@ -1,0 +1,518 @@
+//! Opening: the people, the quorum, the entry, and only then the secret. It needs no AWS.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::open_vault::{OpenVault, key};
+use super::people::{self, Use};
+use super::settle;
+use super::world::People;
+use crate::ceremony::{Ceremony, Collecting, Opening, Quorate};
+use crate::format::dsse::{Document, Envelope};
+use crate::format::{
+    Custodian, EnrolledToken, GenerationHeader, Manifest, OpenedStatement, Participant, Record,
+    paths,
+};
+use crate::incident;
+use crate::ledger::{CredentialDefinition, Delivery, Event, IncidentPhase};
+use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Timestamp};
+use crate::ports::{KeyRequest, Notice};
+use crate::secret::AccessKeySecret;
+
+/// What is to be opened, and why.
+#[derive(Debug, Clone)]
+pub struct UnsealRequest {
+    /// The credentials.
+    pub credentials: Vec<Name>,
+    /// Why.
+    pub reason: Reason,
+    /// In which incident; a new one is declared if none is named and none is open for them.
+    pub incident: Option<Name>,
+    /// How long; an hour unless said otherwise.
+    pub lease: Option<Duration>,
+}
+
+/// One opened credential.
+pub struct Released {
+    /// Which.
+    pub definition: CredentialDefinition,
+    /// The access key.
+    pub access_key: AccessKeyId,
+    /// Its secret.
+    pub secret: AccessKeySecret,
+}
+
+/// What was opened.
+pub struct Unsealed {
+    /// The incident.
+    pub incident: Name,
+    /// When its lease runs out.
+    pub expires: Timestamp,
+    /// Who took part.
+    pub participants: Vec<Participant>,
+    /// The credentials.
+    pub credentials: Vec<Released>,
+}
+
+/// How many names an entry of the ledger has room for (64 KiB).
+const MOST_AT_ONCE: usize = 500;
+
+/// A record that is to be opened, found good.
+struct Wanted {
+    definition: CredentialDefinition,
+    record: Record,
+}
+
+/// The incident that an opening belongs to.
+struct Declared {
+    name: Name,
+    reason: Reason,
+    expires: Timestamp,
+}
+
+/// Opens credentials. The incident, the intent and every refusal stand in the ledger before they are
+/// told; the opening itself before anything is decrypted.
+///
+/// # Errors
+/// [`Failure`]; nothing was opened then.
+pub fn unseal(
+    vault: &mut OpenVault<'_>,
+    request: &UnsealRequest,
+    operator: People<'_>,
+) -> Result<Unsealed, Failure> {
+    if request.credentials.len() > MOST_AT_ONCE {
+        return Err(Failure::new(
+            Class::Usage,
+            "too-many",
+            format!("at most {MOST_AT_ONCE} credentials are opened at once"),
+            "nothing was opened",
+        ));
+    }
+    let mut known = None;
+    match attempt(vault, request, operator, &mut known) {
+        Ok(unsealed) => {
+            vault.remember()?;
+            Ok(unsealed)
+        }
+        Err(failure) => Err(refuse(vault, known, failure)),
+    }
+}
+
+/// A refusal is an entry, too, and is recorded before it is told.
+fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -> Failure {
+    let what = failure.what.chars().take(300).collect();
+    let event = Event::Refused {
+        incident,
+        code: failure.code.to_owned(),
+        what,
+    };
+    match vault.journal.record(vault.world.clock.now(), event) {
+        Ok(()) => {
+            // The anchor may lag: it is a lower bound.
+            let _ = vault.remember();
+            failure
+        }
+        Err(error) if failure.code.starts_with("vault-un") => {
+            let _ = error;
+            failure
+        }
+        Err(error) => {
+            let unrecorded = Failure::from(error);
+            failure.hint(format!(
+                "this refusal could not be recorded: {}",
+                unrecorded.what
+            ))
+        }
+    }
+}
+
+fn attempt(
+    vault: &mut OpenVault<'_>,
+    request: &UnsealRequest,
+    operator: People<'_>,
+    known: &mut Option<Name>,
+) -> Result<Unsealed, Failure> {
+    let (wanted, headers) = gather(vault, &request.credentials)?;
+    let declared = declare(vault, request, &wanted)?;
+    *known = Some(declared.name.clone());
+    operator.notice(Notice::Step(format!(
+        "incident {}: {} until {}",
+        declared.name,
+        names(&wanted),
+        declared.expires
+    )));
+    let ceremony = hold_ceremony(vault, headers, &declared, wanted.len(), operator)?;
+    if !vault.manifest().policy.allow_no_touch && !ceremony.has_touch() {
+        return Err(Failure::new(
+            Class::Refused,
+            "no-touch",
+            "nobody's token proved a touch, and the policy demands one",
+            "nothing was opened",
+        ));
+    }
+    let definitions: Vec<CredentialDefinition> =
+        wanted.iter().map(|one| one.definition.clone()).collect();
+    let openings = ceremony.unlock(wanted.into_iter().map(|one| one.record).collect())?;
+    let released = release(vault, &declared, ceremony.participants(), openings)?;
+    Ok(Unsealed {
+        incident: declared.name,
+        expires: declared.expires,
+        participants: ceremony.participants().to_vec(),
+        credentials: released
+            .into_iter()
+            .zip(definitions)
+            .map(|((access_key, secret), definition)| Released {
+                definition,
+                access_key,
+                secret,
+            })
+            .collect(),
+    })
+}
+
+fn names(wanted: &[Wanted]) -> String {
+    let names: Vec<&str> = wanted
+        .iter()
+        .map(|one| one.definition.name.as_str())
+        .collect();
+    match names.as_slice() {
+        [first, .., last] if names.len() > 4 => {
+            format!("{} credentials ({first} … {last})", names.len())
+        }
+        all => all.join(", "),
+    }
+}
+
+type Headers = Vec<(GenerationHeader, Manifest)>;
+
+/// The newest record of every credential and the header of every generation among them, checked against
+/// the ledger.
+fn gather(vault: &OpenVault<'_>, names: &[Name]) -> Result<(Vec<Wanted>, Headers), Failure> {
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(names.len());
+    let mut headers: BTreeMap<(Name, u64), (GenerationHeader, Manifest)> = BTreeMap::new();
+    for name in names {
+        if wanted.iter().any(|one| one.definition.name == *name) {
+            continue;
+        }
+        let credential = settle::credential(vault, name)?;
+        let definition = credential.definition.clone();
+        let current = credential.current().ok_or_else(|| nothing_sealed(name))?;
+        let path = paths::record(&definition.compartment, current.generation, name);
+        let bytes = vault.world.store.read(&key(path.clone())?, Record::MAX)?;
+        let envelope = Envelope::read::<Record>(&bytes)?;
+        if envelope.digest() != current.record {
+            return Err(settle::misplaced(&path));
+        }
+        let record = settle::check_record(vault, &envelope, &definition, current.generation)?;
+        let place = (definition.compartment.clone(), current.generation);
+        if let std::collections::btree_map::Entry::Vacant(vacant) = headers.entry(place) {
+            let header = settle::read_header(vault, &definition.compartment, current.generation)?;
+            let manifest = vault.chain.of_digest(&header.manifest).cloned();
+            let manifest = manifest.ok_or_else(|| settle::misplaced(&path))?;
+            vacant.insert((header, manifest));
+        }
+        wanted.push(Wanted { definition, record });
+    }
+    Ok((wanted, headers.into_values().collect()))
+}
+
+fn nothing_sealed(name: &Name) -> Failure {
+    Failure::new(
+        Class::Refused,
+        "nothing-sealed",
+        format!("{name} has no sealed key that could be opened"),
+        "nothing was opened",
+    )
+    .hint("breakglass rotate, on the rotator")
+    .hint(format!("breakglass credential show {name}"))
+}
+
+/// Joins the incident that is open for these credentials, or declares one, and records the intent.
+fn declare(
+    vault: &mut OpenVault<'_>,
+    request: &UnsealRequest,
+    wanted: &[Wanted],
+) -> Result<Declared, Failure> {
+    let now = vault.world.clock.now();
+    let credentials: Vec<Name> = wanted
+        .iter()
+        .map(|one| one.definition.name.clone())
+        .collect();
+    let existing = match &request.incident {
+        Some(incident) => Some(join(vault, incident, &credentials, now)?),
+        None => open_for_all(vault, &credentials, now),
+    };
+    let mut events = Vec::new();
+    let declared = match existing {
+        Some(declared) => declared,
+        None => {
+            let declared = fresh(vault, request, now)?;
+            events.push(Event::IncidentDeclared {
+                incident: declared.name.clone(),
+                reason: declared.reason.clone(),
+                credentials: credentials.clone(),
+                expires: declared.expires,
+            });
+            declared
+        }
+    };
+    events.push(Event::OpeningIntended {
+        incident: declared.name.clone(),
+        credentials,
+    });
+    vault.journal.record_all(now, events)?;
+    Ok(declared)
+}
+
+fn fresh(
+    vault: &OpenVault<'_>,
+    request: &UnsealRequest,
+    now: Timestamp,
+) -> Result<Declared, Failure> {
+    let minutes = u64::from(vault.manifest().policy.max_lease_minutes);
+    let longest = Duration::from_secs(minutes * 60);
+    let lease = incident::lease(request.lease, longest).map_err(|too_long| {
+        Failure::new(
+            Class::Refused,
+            "lease-refused",
+            format!(
+                "the lease must be longer than nothing and at most {} minutes",
+                too_long.longest.as_secs() / 60
+            ),
+            "nothing was opened",
+        )
+        .hint(format!("--for {}m", too_long.longest.as_secs() / 60))
+    })?;
+    let mut random = [0; 2];
+    vault.world.entropy.fill(&mut random)?;
+    let name = incident::name(now, random).ok_or_else(|| {
+        Failure::new(
+            Class::Bug,
+            "bug",
+            "no name for the incident",
+            "nothing was opened",
+        )
+    })?;
+    Ok(Declared {
+        name,
+        reason: request.reason.clone(),
+        expires: now.plus(lease),
+    })
+}
+
+/// An incident that is open for all of these and has time left.
+fn open_for_all(vault: &OpenVault<'_>, credentials: &[Name], now: Timestamp) -> Option<Declared> {
+    let found = vault.state().incidents.iter().find(|(_, known)| {
+        known.phase == IncidentPhase::Open
+            && known.expires > now
+            && credentials
+                .iter()
+                .all(|name| known.credentials.contains(name))
+    });
+    found.map(|(name, known)| Declared {
+        name: name.clone(),
+        reason: known.reason.clone(),
+        expires: known.expires,
+    })
+}
+
+fn join(
+    vault: &OpenVault<'_>,
+    incident: &Name,
+    credentials: &[Name],
+    now: Timestamp,
+) -> Result<Declared, Failure> {
+    let refused =
+        |code, what: String| Failure::new(Class::Refused, code, what, "nothing was opened");
+    let known = vault.state().incidents.get(incident).ok_or_else(|| {
+        refused(
+            "no-such-incident",
+            format!("there is no incident {incident}"),
+        )
+        .hint("breakglass status")
+    })?;
+    if known.phase != IncidentPhase::Open {
+        let what = format!("incident {incident} is closed or being closed");
+        return Err(
+            refused("incident-closed", what).hint("open in a new one: leave --incident out")
+        );
+    }
+    if known.expires <= now {
+        let what = format!(
+            "the lease of incident {incident} ran out at {}",
+            known.expires
+        );
+        return Err(refused("lease-over", what).hint(format!("breakglass close {incident}")));
+    }
+    if let Some(other) = credentials
+        .iter()
+        .find(|name| !known.credentials.contains(name))
+    {
+        let what = format!("incident {incident} was not declared for {other}");
+        return Err(
+            refused("not-authorised", what).hint("open it in a new one: leave --incident out")
+        );
+    }
+    Ok(Declared {
+        name: incident.clone(),
+        reason: known.reason.clone(),
+        expires: known.expires,
+    })
+}
+
+/// Collects contributions until both roles have a quorum.
+fn hold_ceremony(
+    vault: &mut OpenVault<'_>,
+    headers: Headers,
+    declared: &Declared,
+    count: usize,
+    operator: People<'_>,
+) -> Result<Ceremony<Quorate>, Failure> {
+    let purpose = format!(
+        "open {count} credential{}",
+        if count == 1 { "" } else { "s" }
+    );
+    let mut ceremony = Ceremony::new(headers);
+    while let Some((role, missing)) = ceremony.wanted() {
+        operator.notice(Notice::Step(format!("{} needed: {missing}", role.title())));
+        contribute(vault, &mut ceremony, declared, &purpose, operator)?;
+    }
+    ceremony.quorate().map_err(|_| {
+        Failure::new(
+            Class::Bug,
+            "bug",
+            "the ceremony has no quorum",
+            "nothing was opened",
+        )
+    })
+}
+
+fn contribute(
+    vault: &mut OpenVault<'_>,
+    ceremony: &mut Ceremony<Collecting>,
+    declared: &Declared,
+    purpose: &str,
+    operator: People<'_>,
+) -> Result<(), Failure> {
+    let manifest = vault.manifest().clone();
+    let candidates: Vec<(&Custodian, &EnrolledToken)> = ceremony
+        .candidates()
+        .iter()
+        .filter_map(|id| manifest.token(id))
+        .collect();
+    let (id, mut token) = people::await_one(vault.world, &candidates, operator)?;
+    let Some((custodian, _)) = manifest.token(&id) else {
+        return Err(crate::ceremony::NotTaken::NotSealedTo.into());
+    };
+    let operations = ceremony.operations(&id)?;
+    let requests: Vec<KeyRequest<'_>> = operations.iter().map(people::request).collect();
+    let by = Use {
+        custodian: &custodian.name,
+        role: custodian.role,
+        purpose,
+    };
+    let (journal, clock) = (&mut vault.journal, vault.world.clock);
+    let mut on_wrong = |error: &crate::ports::TokenError| {
+        let failure = Failure::from(error.clone());
+        let event = Event::Refused {
+            incident: Some(declared.name.clone()),
+            code: failure.code.to_owned(),
+            what: failure.what.chars().take(300).collect(),
+        };
+        Ok(journal.record(clock.now(), event)?)
+    };
+    let replies = people::with_pin(
+        token.as_mut(),
+        &by,
+        operator,
+        &mut on_wrong,
+        |token, pin| token.perform(pin, &requests),
+    )?;
+    let (answers, _) = people::sort(replies);
+    ceremony.contribute(&id, &answers)?;
+    operator.notice(Notice::Step(format!(
+        "{} ({}) contributed",
+        custodian.name, custodian.role
+    )));
+    Ok(())
+}
+
+/// States the opening of each credential, signed by its witness; records all of them; then decrypts.
+fn release(
+    vault: &mut OpenVault<'_>,
+    declared: &Declared,
+    participants: &[Participant],
+    openings: Vec<Opening>,
+) -> Result<Vec<(AccessKeyId, AccessKeySecret)>, Failure> {
+    let now = vault.world.clock.now();
+    let head = vault.journal.head();
+    let mut statements = Vec::with_capacity(openings.len());
+    for opening in &openings {
+        let about = &opening.record().about;
+        let statement = OpenedStatement {
+            vault: about.vault,
+            incident: declared.name.clone(),
+            reason: declared.reason.clone(),
+            credential: about.credential.clone(),
+            compartment: about.compartment.clone(),
+            generation: about.generation,
+            access_key: about.access_key.clone(),
+            participants: participants.to_vec(),
+            ledger_size: head.size,
+            ledger_root: head.root,
+            opened: now,
+            expires: declared.expires,
+        };
+        statements.push(crate::crypto::sign(
+            Envelope::of(&statement)?,
+            opening.witness(),
+        ));
+    }
+    let recorded = vault.journal.record_opened(now, statements)?;
+    let mut released = Vec::with_capacity(openings.len());
+    for (opening, recorded) in openings.into_iter().zip(&recorded) {
+        let access_key = opening.record().about.access_key.clone();
+        released.push((access_key, opening.release(recorded)?));
+    }
+    Ok(released)
+}
+
+/// Records where the opened credentials go, before they go there.
+///
+/// # Errors
+/// [`Failure`]; they must not be handed over then.
+pub fn delivered(
+    vault: &mut OpenVault<'_>,
+    unsealed: &Unsealed,
+    how: Delivery,
+) -> Result<(), Failure> {
+    let credentials = unsealed
+        .credentials
+        .iter()
+        .map(|one| one.definition.name.clone())
+        .collect();
+    let event = Event::Delivered {
+        incident: unsealed.incident.clone(),
+        credentials,
+        how,
+    };
+    vault.journal.record(vault.world.clock.now(), event)?;
+    vault.remember()
+}
+
+/// Records that the holding process let go.
+///
+/// # Errors
+/// [`Failure`].
+pub fn released(
+    vault: &mut OpenVault<'_>,
+    incident: &Name,
+    exit: Option<i32>,
+) -> Result<(), Failure> {
+    let event = Event::Released {
+        incident: incident.clone(),
+        exit,
+    };
+    vault.journal.record(vault.world.clock.now(), event)?;
+    vault.remember()
+}
