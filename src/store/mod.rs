@@ -4,4 +4,7 @@ mod dir;
 mod file;
 mod folder;
 
+mod station;
+
 pub use dir::{DirLock, DirStore};
+pub use station::StationFolder;

@@ -1,0 +1,242 @@
+//! The composition root: from the command line and the station's folder to a world that the deeds run
+//! in.
+
+use std::path::PathBuf;
+
+use super::args::Globals;
+use super::config::Config;
+use super::terminal::Terminal;
+use crate::aws::{Aws, AwsSettings};
+use crate::crypto::SoftwareSigner;
+use crate::model::{Class, Failure, Name};
+use crate::ops::{Cloud, OpenVault, Station, World};
+use crate::ports::{Notice, Operator};
+use crate::store::{DirStore, StationFolder};
+use crate::system::{SystemClock, SystemEntropy};
+use crate::token::pkcs11::{ModuleConfig, Pkcs11Provider, Profile};
+
+/// Everything that a command starts from.
+pub struct App {
+    globals: Globals,
+    config: Config,
+    memory: StationFolder,
+}
+
+impl App {
+    /// Reads the station's folder.
+    pub fn load(globals: Globals) -> Result<Self, Failure> {
+        let folder = station_folder(&globals)?;
+        let config = Config::load(&folder)?;
+        let memory = StationFolder::new(folder);
+        Ok(Self {
+            globals,
+            config,
+            memory,
+        })
+    }
+
+    /// Whether answers are to be JSON.
+    pub fn json(&self) -> bool {
+        self.globals.json
+    }
+
+    /// The station's folder.
+    pub fn memory(&self) -> &StationFolder {
+        &self.memory
+    }
+
+    /// The modules that were named on the command line.
+    pub fn named_modules(&self) -> &[PathBuf] {
+        &self.globals.module
+    }
+
+    /// The vault's folder.
+    pub fn vault_path(&self) -> Result<PathBuf, Failure> {
+        self.globals
+            .vault
+            .clone()
+            .or_else(|| self.config.vault.clone())
+            .ok_or_else(|| {
+                Failure::new(
+                Class::Usage,
+                "no-vault",
+                "nothing says which vault is meant",
+                "nothing was changed",
+            )
+            .hint("--vault DIR, or BREAKGLASS_VAULT, or vault = \"…\" in the station's config.toml")
+            })
+    }
+
+    /// The PKCS#11 modules: those of the command line, else of the configuration, else whatever known one
+    /// is installed.
+    pub fn tokens(&self) -> Result<Pkcs11Provider, Failure> {
+        let mut modules = Vec::new();
+        for path in &self.globals.module {
+            modules.push(ModuleConfig {
+                path: path.clone(),
+                profile: profile_of(path)?,
+            });
+        }
+        if modules.is_empty() {
+            for module in &self.config.module {
+                let profile = module.profile.as_deref().map(profile).transpose()?;
+                modules.push(ModuleConfig {
+                    path: module.path.clone(),
+                    profile,
+                });
+            }
+        }
+        if modules.is_empty() {
+            for name in Profile::built_in_names() {
+                let profile = profile(name)?;
+                if let Some(path) = profile.find_library() {
+                    modules.push(ModuleConfig {
+                        path: path.to_owned(),
+                        profile: Some(profile),
+                    });
+                }
+            }
+        }
+        Ok(Pkcs11Provider::new(modules))
+    }
+
+    /// This machine's name in the ledger.
+    pub fn station_name(&self) -> Result<Name, Failure> {
+        if let Some(name) = &self.config.name {
+            return Ok(name.clone());
+        }
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .to_lowercase();
+        let kept: String = host
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .take(64)
+            .collect();
+        kept.trim_start_matches('-').parse().map_err(|_| {
+            Failure::new(
+                Class::Usage,
+                "no-station-name",
+                format!("the host name \"{host}\" is no name for the ledger"),
+                "nothing was changed",
+            )
+            .hint("name = \"…\" in the station's config.toml")
+        })
+    }
+
+    /// Runs a deed that needs no AWS.
+    pub fn in_world<T>(
+        &self,
+        store: &DirStore,
+        name: Name,
+        deed: impl FnOnce(&World<'_>, &mut Terminal) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let tokens = self.tokens()?;
+        let seed = self.memory.seed(&SystemEntropy)?;
+        let station = Station {
+            name,
+            signer: SoftwareSigner::new(seed),
+            memory: &self.memory,
+        };
+        let world = World {
+            store,
+            tokens: &tokens,
+            clock: &SystemClock,
+            entropy: &SystemEntropy,
+            station: &station,
+        };
+        deed(&world, &mut Terminal)
+    }
+
+    /// Runs a deed on the vault, found good.
+    pub fn in_vault<T>(
+        &self,
+        deed: impl FnOnce(&mut OpenVault<'_>, &mut Terminal) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let store = DirStore::open(self.vault_path()?)?;
+        self.in_world(&store, self.station_name()?, |world, terminal| {
+            let mut vault = OpenVault::open(world)?;
+            let done = deed(&mut vault, terminal);
+            if let Some(why) = vault.journal.not_derived() {
+                let text =
+                    format!("the ledger's tiles could not be written ({why}); it is whole without");
+                terminal.notice(Notice::Warning(text));
+            }
+            done
+        })
+    }
+
+    /// Runs a deed on the vault with AWS. The vault is opened first: where it is not good, AWS is never
+    /// asked.
+    pub fn in_vault_with_aws<T>(
+        &self,
+        deed: impl FnOnce(&mut OpenVault<'_>, &Cloud<'_>, &mut Terminal) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let timing = self.config.proof.timing()?;
+        self.in_vault(|vault, terminal| {
+            let aws = Aws::connect(AwsSettings {
+                profile: self.config.aws.profile.clone(),
+                region: self.config.aws.region.clone(),
+                endpoint: self.config.aws.endpoint.clone(),
+                ..AwsSettings::default()
+            })?;
+            if let Some(endpoint) = aws.endpoint_override() {
+                let text = format!("AWS calls go to {endpoint}, not to AWS");
+                terminal.notice(Notice::Warning(text));
+            }
+            let cloud = Cloud {
+                keys: &aws,
+                proof: &aws,
+                timing,
+            };
+            deed(vault, &cloud, terminal)
+        })
+    }
+}
+
+fn profile(name: &str) -> Result<Profile, Failure> {
+    Profile::built_in(name).map_err(|error| {
+        Failure::new(
+            Class::Usage,
+            "no-such-profile",
+            error.to_string(),
+            "nothing was changed",
+        )
+    })
+}
+
+/// The profile whose library has this file name, if there is one.
+fn profile_of(path: &std::path::Path) -> Result<Option<Profile>, Failure> {
+    for name in Profile::built_in_names() {
+        let profile = profile(name)?;
+        if profile
+            .library
+            .iter()
+            .any(|library| library.file_name() == path.file_name())
+        {
+            return Ok(Some(profile));
+        }
+    }
+    Ok(None)
+}
+
+fn station_folder(globals: &Globals) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &globals.station {
+        return Ok(folder.clone());
+    }
+    let config = std::env::var_os("XDG_CONFIG_HOME").filter(|value| !value.is_empty());
+    let home = std::env::var_os("HOME").filter(|value| !value.is_empty());
+    let base = config
+        .map(PathBuf::from)
+        .or_else(|| home.map(|home| PathBuf::from(home).join(".config")));
+    base.map(|base| base.join("breakglass")).ok_or_else(|| {
+        Failure::new(
+            Class::Usage,
+            "no-station",
+            "there is no home folder to keep this machine's pins in",
+            "nothing was changed",
+        )
+        .hint("--station DIR, or BREAKGLASS_STATION")
+    })
+}

@@ -1,0 +1,363 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::model::{AccountId, Digest, Name, Reason, Role, UserName};
+
+/// A two-person vault for the AWS credentials that a company hopes never to use.
+#[derive(Debug, Parser)]
+#[command(name = "breakglass", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Args {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 a person is needed, 4 refused by policy, \
+5 token or PIN or touch, 6 PIN blocked or last try withheld, 7 integrity: stop and call someone, \
+8 AWS refused or unreachable, 9 half done: run it again, 10 status: something is overdue or open, \
+70 a bug. A child's own code passes through.";
+
+/// What every command takes.
+#[derive(Debug, ClapArgs)]
+pub struct Globals {
+    /// The vault's folder [default: the one in the station's config.toml]
+    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_VAULT")]
+    pub vault: Option<PathBuf>,
+    /// This machine's folder: pins, software key, configuration [default: ~/.config/breakglass]
+    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_STATION")]
+    pub station: Option<PathBuf>,
+    /// A PKCS#11 module; may be given several times [default: those of config.toml, or whatever known one
+    /// is installed]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub module: Vec<PathBuf>,
+    /// Answer in JSON, errors too
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Found a vault: every founder's token signs the first manifest
+    Init(Init),
+    /// Trust a vault on this machine, by the fingerprint from the card in the safe
+    Trust {
+        /// 64 hexadecimal digits; blanks between them do no harm
+        #[arg(required = true)]
+        fingerprint: Vec<String>,
+    },
+    /// Tokens: what is there, and preparing one
+    #[command(subcommand)]
+    Token(Token),
+    /// People and their tokens
+    #[command(subcommand)]
+    Custodian(Custodian),
+    /// Set how many custodians of a role make a quorum
+    Threshold {
+        /// ic, bgo or so
+        role: Role,
+        /// How many
+        count: u8,
+    },
+    /// Credentials that rotate and open together
+    #[command(subcommand)]
+    Compartment(Compartment),
+    /// Machines that may seal
+    #[command(subcommand)]
+    Rotator(Rotator),
+    /// The IAM users whose keys are looked after
+    #[command(subcommand)]
+    Credential(Credential),
+    /// Make fresh access keys and seal them, without any token; the first sealing, too
+    Rotate {
+        /// These compartments [default: all]
+        compartments: Vec<Name>,
+        /// Only what is due by the vault's policy
+        #[arg(long)]
+        due: bool,
+    },
+    /// Open credentials with two people, and use them
+    #[command(after_help = UNSEAL_EXAMPLES)]
+    Unseal(Unseal),
+    /// Close an incident: deactivate what was opened, see that AWS refuses it, replace it
+    Close {
+        /// The incident [default: the only one that is open]
+        incident: Option<Name>,
+    },
+    /// Who can open the vault, what is overdue, what is open
+    Status,
+    /// The append-only record of every act
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Show what a file of a vault says, without believing it
+    Inspect {
+        /// The file
+        file: PathBuf,
+    },
+    /// Write shell completions to standard output
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder
+    Man {
+        /// The folder
+        dir: PathBuf,
+    },
+}
+
+const UNSEAL_EXAMPLES: &str = "\
+Examples:
+  breakglass unseal deploy --reason 'INC-42: single sign-on is down' -- aws sts get-caller-identity
+  breakglass unseal deploy --reason 'INC-42: …'            a shell that has the credential
+  breakglass unseal --compartment prod --reason '…' -- CMD  CMD once for each credential, one after the other
+  breakglass unseal deploy --reason '…' --credential-process | …  the answer of a credential_process";
+
+/// Found a vault.
+#[derive(Debug, ClapArgs)]
+pub struct Init {
+    /// The vault's name
+    pub name: Name,
+    /// An Incident Commander and a token: alice=pkcs11:token=ic-alice; again for more people or spares
+    #[arg(long, value_name = "NAME=URI", required = true)]
+    pub ic: Vec<Founder>,
+    /// A Break-Glass Operator and a token
+    #[arg(long, value_name = "NAME=URI", required = true)]
+    pub bgo: Vec<Founder>,
+    /// A Security Officer and a token
+    #[arg(long, value_name = "NAME=URI")]
+    pub so: Vec<Founder>,
+    /// How many Incident Commanders make a quorum
+    #[arg(long, default_value_t = 1)]
+    pub ic_threshold: u8,
+    /// How many Break-Glass Operators make a quorum
+    #[arg(long, default_value_t = 1)]
+    pub bgo_threshold: u8,
+    /// A compartment; may be given several times
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub compartment: Vec<Name>,
+    /// Allow a quorum in which no token proves a touch (HSMs and SoftHSM cannot)
+    #[arg(long)]
+    pub allow_no_touch: bool,
+    /// Days after which a compartment is due for rotation
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub rotate_days: u32,
+    /// The longest lease, in minutes
+    #[arg(long, value_name = "MINUTES", default_value_t = 240)]
+    pub max_lease: u32,
+    /// How long a replaced key stays deactivated before it is deleted, in minutes
+    #[arg(long, value_name = "MINUTES", default_value_t = 0)]
+    pub grace: u32,
+    /// This machine's name in the ledger [default: its host name]
+    #[arg(long, value_name = "NAME")]
+    pub station_name: Option<Name>,
+}
+
+/// `alice=pkcs11:token=ic-alice`
+#[derive(Debug, Clone)]
+pub struct Founder {
+    pub name: Name,
+    pub locator: String,
+}
+
+impl std::str::FromStr for Founder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, locator) = text
+            .split_once('=')
+            .ok_or("it takes NAME=URI, such as alice=pkcs11:token=ic-alice")?;
+        let name = name
+            .parse()
+            .map_err(|error: crate::model::NotAName| error.to_string())?;
+        Ok(Self {
+            name,
+            locator: locator.to_owned(),
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Show the tokens that are present
+    List,
+    /// Show what a token holds for us, without its PIN
+    Inspect {
+        /// The token, as an RFC 7512 URI: pkcs11:token=ic-alice
+        uri: String,
+    },
+    /// Make the seal key and the sign key on a token; keys that are there are never overwritten
+    Generate {
+        /// The token
+        uri: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Custodian {
+    /// Show the people, their roles and tokens
+    List,
+    /// Give a person a token: a new custodian, or a spare for one
+    Enroll {
+        /// Who
+        name: Name,
+        /// ic, bgo or so
+        #[arg(long)]
+        role: Role,
+        /// Their token, prepared with `token generate`
+        #[arg(long, value_name = "URI")]
+        token: String,
+    },
+    /// Retire a person, or one of their tokens
+    Retire {
+        /// Who
+        name: Name,
+        /// Only the token with this serial number
+        #[arg(long, value_name = "SERIAL")]
+        token: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Compartment {
+    /// Show the compartments
+    List,
+    /// Add one
+    Add {
+        /// Its name
+        name: Name,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Rotator {
+    /// Show the rotators
+    List,
+    /// Let a machine seal
+    Add {
+        /// Its name
+        name: Name,
+        /// Its public key, as the machine itself shows it (base64)
+        #[arg(long, value_name = "KEY")]
+        key: String,
+    },
+    /// Take a machine's right to seal away
+    Retire {
+        /// Its name
+        name: Name,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Credential {
+    /// Look after an IAM user's access key from now on
+    Add {
+        /// The credential's name
+        name: Name,
+        /// The IAM user
+        #[arg(long)]
+        user: UserName,
+        /// The compartment
+        #[arg(long, default_value = "main")]
+        compartment: Name,
+        /// The account [default: that of the rotator's credentials]
+        #[arg(long)]
+        account: Option<AccountId>,
+    },
+    /// Show the credentials
+    List,
+    /// Show one with all its keys
+    Show {
+        /// Which
+        name: Name,
+    },
+}
+
+/// Open credentials.
+#[derive(Debug, ClapArgs)]
+pub struct Unseal {
+    /// The credentials
+    #[arg(required_unless_present = "compartment")]
+    pub credentials: Vec<Name>,
+    /// All credentials of a compartment
+    #[arg(long, value_name = "NAME")]
+    pub compartment: Option<Name>,
+    /// Why; it stands in the ledger for ever
+    #[arg(long, short)]
+    pub reason: Reason,
+    /// An incident that is open already
+    #[arg(long)]
+    pub incident: Option<Name>,
+    /// How long the credentials may live: 30m, 2h [default: 1h]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub lease: Option<Duration>,
+    /// Write the answer of an AWS credential_process to standard output, for one credential
+    #[arg(long, conflicts_with = "command")]
+    pub credential_process: bool,
+    /// "-": write a secret to standard output even if that is a terminal
+    #[arg(long, short, value_name = "-", requires = "credential_process", value_parser = ["-"])]
+    pub output: Option<String>,
+    /// The command that gets the credential in its environment [default: your shell]
+    #[arg(last = true)]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Check every hash and signature (intact), and compare with what this machine remembers (complete)
+    Verify,
+    /// Show the entries
+    Log {
+        /// Of one incident alone
+        #[arg(long)]
+        incident: Option<Name>,
+    },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| "it takes a time such as 30m or 2h".to_owned())?;
+    Duration::try_from(parsed).map_err(|_| "it must not be negative".to_owned())
+}
+
+/// A fingerprint as people type it: in groups, or not.
+pub fn fingerprint(parts: &[String]) -> Result<Digest, crate::model::NotADigest> {
+    let text: String = parts
+        .concat()
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
+    text.to_lowercase().parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_fingerprint_may_be_typed_in_groups() {
+        let digest = Digest([0xab; 32]);
+        let groups: Vec<String> = digest
+            .grouped()
+            .to_uppercase()
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(fingerprint(&groups), Ok(digest));
+        assert!(fingerprint(&groups[1..]).is_err());
+    }
+}

@@ -1,0 +1,176 @@
+//! The child that gets an opened credential: it alone sees it, until it ends or the lease does.
+
+use std::ffi::OsString;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::model::{Class, Failure, Name, Timestamp};
+use crate::ops::Released;
+use crate::ports::Clock;
+use crate::system::SystemClock;
+
+/// How a child ended.
+pub struct Ended {
+    /// Its exit code; 128 and the signal if one ended it.
+    pub code: i32,
+    /// Whether the lease ran out before.
+    pub out_of_time: bool,
+}
+
+/// How often the child and the clock are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a child may take to end after it was asked to.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Runs a command with a credential in its environment. Nothing of it stays in ours.
+pub fn run(
+    command: &[OsString],
+    opened: &Released,
+    incident: &Name,
+    expires: Timestamp,
+) -> Result<Ended, Failure> {
+    let (program, arguments) = command.split_first().ok_or_else(|| {
+        Failure::new(
+            Class::Usage,
+            "no-command",
+            "there is no command to run",
+            "nothing was run",
+        )
+    })?;
+    let flags = Flags::new()?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("AWS_ACCESS_KEY_ID", opened.access_key.as_str())
+        .env("AWS_SECRET_ACCESS_KEY", opened.secret.expose())
+        .env_remove("AWS_SESSION_TOKEN")
+        .env_remove("AWS_SECURITY_TOKEN")
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_DEFAULT_PROFILE")
+        .env("BREAKGLASS_CREDENTIAL", opened.definition.name.as_str())
+        .env("BREAKGLASS_INCIDENT", incident.as_str())
+        .env("BREAKGLASS_EXPIRES", expires.to_string())
+        .envs(region())
+        .spawn()
+        .map_err(|error| {
+            let program = program.to_string_lossy().into_owned();
+            Failure::new(
+                Class::Failed,
+                "command-not-run",
+                format!("{program} could not be run: {error}"),
+                format!("the credential was opened in incident {incident} and given to nobody"),
+            )
+            .hint(format!("breakglass close {incident}"))
+        })?;
+    wait(&mut child, expires, &flags)
+}
+
+/// The region often comes from the profile that the child must not use, and older AWS tools read one of
+/// the two variables only. STS and IAM answer in any.
+fn region() -> [(&'static str, OsString); 2] {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
+    let region = region.unwrap_or_else(|| "us-east-1".into());
+    let default = set("AWS_DEFAULT_REGION").unwrap_or_else(|| region.clone());
+    [("AWS_REGION", region), ("AWS_DEFAULT_REGION", default)]
+}
+
+/// Signals that would end us end the child first: what became of it must still be recorded. Ctrl-C
+/// reaches the child by itself, as a member of the terminal's foreground group.
+struct Flags {
+    end: Arc<AtomicBool>,
+    ids: Vec<signal_hook::SigId>,
+}
+
+impl Flags {
+    fn new() -> Result<Self, Failure> {
+        let mut flags = Self {
+            end: Arc::new(AtomicBool::new(false)),
+            ids: Vec::new(),
+        };
+        let ignored = Arc::new(AtomicBool::new(false));
+        for (signal, flag) in [
+            (SIGTERM, &flags.end),
+            (SIGHUP, &flags.end),
+            (SIGINT, &ignored),
+        ] {
+            let id = signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
+                let what = format!("signals cannot be caught: {error}");
+                Failure::new(
+                    Class::Failed,
+                    "no-signals",
+                    what,
+                    "the credential was given to nobody",
+                )
+            })?;
+            flags.ids.push(id);
+        }
+        Ok(flags)
+    }
+}
+
+impl Drop for Flags {
+    fn drop(&mut self) {
+        for id in self.ids.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
+    }
+}
+
+fn wait(child: &mut Child, expires: Timestamp, flags: &Flags) -> Result<Ended, Failure> {
+    let lost = |error: std::io::Error| {
+        let what = format!("the child cannot be waited for: {error}");
+        Failure::new(
+            Class::HalfDone,
+            "child-lost",
+            what,
+            "the child may still run, with the credential",
+        )
+    };
+    loop {
+        if let Some(status) = child.try_wait().map_err(lost)? {
+            return Ok(Ended {
+                code: code(status),
+                out_of_time: false,
+            });
+        }
+        let out_of_time = SystemClock.now() >= expires;
+        if out_of_time || flags.end.load(Ordering::Relaxed) {
+            let status = end(child).map_err(lost)?;
+            return Ok(Ended {
+                code: code(status),
+                out_of_time,
+            });
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// Asks the child to end, and ends it if it does not.
+fn end(child: &mut Child) -> std::io::Result<ExitStatus> {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    let looks = LAST_WORDS.as_millis() / LOOK.as_millis();
+    for _ in 0..looks {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(LOOK);
+    }
+    child.kill()?;
+    child.wait()
+}
+
+fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}

@@ -1,0 +1,156 @@
+//! `breakglass credential`
+
+use std::process::ExitCode;
+
+use crate::cli::app::App;
+use crate::cli::args::Credential;
+use crate::cli::{output, render};
+use crate::ledger::{CredentialState, KeyState};
+use crate::model::{Class, Failure, Name};
+use crate::ops::{self, NewCredential};
+
+/// Adds or shows credentials.
+pub fn run(app: &App, command: Credential) -> Result<ExitCode, Failure> {
+    match command {
+        Credential::Add {
+            name,
+            user,
+            compartment,
+            account,
+        } => add(
+            app,
+            &NewCredential {
+                name,
+                compartment,
+                user,
+                account,
+            },
+        ),
+        Credential::List => list(app),
+        Credential::Show { name } => show(app, &name),
+    }
+}
+
+fn add(app: &App, new: &NewCredential) -> Result<ExitCode, Failure> {
+    app.in_vault_with_aws(|vault, cloud, _| {
+        let added = ops::add_credential(vault, cloud, new)?;
+        if app.json() {
+            output::json(&serde_json::json!({ "credential": added }));
+        } else {
+            output::text(&format!(
+                "{} is the user {} in account {}. It has no key yet: breakglass rotate {}\n",
+                added.name, added.user, added.account, added.compartment
+            ));
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn list(app: &App) -> Result<ExitCode, Failure> {
+    app.in_vault(|vault, _| {
+        let credentials = &vault.state().credentials;
+        if app.json() {
+            let all: Vec<_> = credentials.values().map(document).collect();
+            output::json(&serde_json::json!({ "credentials": all }));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let header = [
+            "NAME",
+            "COMPARTMENT",
+            "ACCOUNT",
+            "USER",
+            "KEY",
+            "GENERATION",
+        ];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        for credential in credentials.values() {
+            let definition = &credential.definition;
+            let (key, generation) = match credential.current() {
+                Some(key) => (key.id.to_string(), key.generation.to_string()),
+                None => ("-".to_owned(), "-".to_owned()),
+            };
+            rows.push(vec![
+                definition.name.to_string(),
+                definition.compartment.to_string(),
+                definition.account.to_string(),
+                definition.user.to_string(),
+                key,
+                generation,
+            ]);
+        }
+        output::text(&render::table(&rows));
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn show(app: &App, name: &Name) -> Result<ExitCode, Failure> {
+    app.in_vault(|vault, _| {
+        let credential = vault.state().credentials.get(name).ok_or_else(|| {
+            let what = format!("there is no credential {name}");
+            Failure::new(
+                Class::Refused,
+                "no-such-credential",
+                what,
+                "nothing was changed",
+            )
+            .hint("breakglass credential list")
+        })?;
+        if app.json() {
+            output::json(&document(credential));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let definition = &credential.definition;
+        let mut rows = vec![
+            vec!["credential".to_owned(), definition.name.to_string()],
+            vec!["compartment".to_owned(), definition.compartment.to_string()],
+            vec!["account".to_owned(), definition.account.to_string()],
+            vec!["user".to_owned(), definition.user.to_string()],
+        ];
+        for key in &credential.keys {
+            let text = format!(
+                "generation {}, sealed {}, {}",
+                key.generation,
+                key.sealed,
+                fate(key)
+            );
+            rows.push(vec![key.id.to_string(), text]);
+        }
+        if let Some((time, code)) = &credential.failed {
+            rows.push(vec!["last failure".to_owned(), format!("{code} at {time}")]);
+        }
+        output::text(&render::table(&rows));
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn fate(key: &KeyState) -> &'static str {
+    match key {
+        KeyState { gone: true, .. } => "deleted",
+        KeyState {
+            deactivated: Some(_),
+            ..
+        } => "deactivated",
+        KeyState {
+            committed: true, ..
+        } => "in force",
+        KeyState { proved: true, .. } => "proved, not in force yet",
+        _ => "sealed, not proved",
+    }
+}
+
+fn document(credential: &CredentialState) -> serde_json::Value {
+    let keys: Vec<_> = credential
+        .keys
+        .iter()
+        .map(|key| {
+            serde_json::json!({
+                "id": key.id,
+                "generation": key.generation,
+                "sealed": key.sealed,
+                "state": fate(key),
+                "opened-in": key.opened_in,
+            })
+        })
+        .collect();
+    serde_json::json!({ "definition": credential.definition, "keys": keys })
+}

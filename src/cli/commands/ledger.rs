@@ -1,0 +1,189 @@
+//! `breakglass ledger`
+
+use std::process::ExitCode;
+
+use crate::cli::app::App;
+use crate::cli::args::Ledger;
+use crate::cli::{output, render};
+use crate::format::OpenedStatement;
+use crate::ledger::{Completeness, Event};
+use crate::model::{Class, Failure};
+use crate::ops::{self, LedgerReport, LoggedEntry};
+use crate::store::DirStore;
+
+/// Verifies or shows the ledger.
+pub fn run(app: &App, command: Ledger) -> Result<ExitCode, Failure> {
+    let store = DirStore::open(app.vault_path()?)?;
+    let name = app.station_name()?;
+    match command {
+        Ledger::Verify => {
+            let report = app.in_world(&store, name, |world, _| ops::ledger_verify(world))?;
+            verified(app, &report)
+        }
+        Ledger::Log { incident } => {
+            let entries = app.in_world(&store, name, |world, _| {
+                ops::ledger_log(world, incident.as_ref())
+            })?;
+            log(app, &entries);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn verified(app: &App, report: &LedgerReport) -> Result<ExitCode, Failure> {
+    let verified = &report.verified;
+    let complete = match &verified.complete {
+        Completeness::Complete { newest } => {
+            format!(
+                "yes, as far as this machine remembers ({} entries)",
+                newest.size
+            )
+        }
+        Completeness::NoAnchor => {
+            "UNKNOWN: this machine remembers nothing to compare with".to_owned()
+        }
+        Completeness::Missing { anchor } => {
+            return Err(integrity(
+                "ledger-cut-off",
+                format!(
+                    "the ledger has {} entries, and {} were seen before",
+                    verified.entries, anchor.size
+                ),
+            ));
+        }
+        Completeness::Forked { anchor, .. } => {
+            return Err(integrity(
+                "ledger-forked",
+                format!(
+                    "the ledger differs from what was seen before, within its first {} entries",
+                    anchor.size
+                ),
+            ));
+        }
+    };
+    if app.json() {
+        output::json(&serde_json::json!({
+            "intact": true,
+            "complete": report.is_complete(),
+            "entries": verified.entries,
+            "root": verified.head.root,
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = vec![
+        vec![
+            "intact".to_owned(),
+            format!(
+                "yes: {} entries in {} commits",
+                verified.entries, verified.commits
+            ),
+        ],
+        vec!["complete".to_owned(), complete],
+        vec!["head".to_owned(), verified.head.root.to_string()],
+    ];
+    for signer in &verified.signers {
+        let enrolled = if report.rotators.contains(&signer.name) {
+            "rotator"
+        } else {
+            "station"
+        };
+        rows.push(vec![
+            format!("{enrolled} {}", signer.name),
+            format!("{} commits", signer.commits),
+        ]);
+    }
+    if !verified.derived.is_ok() {
+        rows.push(vec![
+            "tiles".to_owned(),
+            "some are missing or stale; the next append mends them".to_owned(),
+        ]);
+    }
+    output::text(&render::table(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn integrity(code: &'static str, what: String) -> Failure {
+    Failure::new(
+        Class::Integrity,
+        code,
+        what,
+        "what is there is intact; what is missing is not known",
+    )
+    .hint("stop, leave the vault as it is, and call the security officer")
+}
+
+fn log(app: &App, entries: &[LoggedEntry]) {
+    if app.json() {
+        let all: Vec<_> = entries
+            .iter()
+            .map(|logged| {
+                serde_json::json!({
+                    "index": logged.index,
+                    "commit": logged.commit,
+                    "signer": logged.signer,
+                    "time": logged.entry.time,
+                    "event": logged.entry.event,
+                })
+            })
+            .collect();
+        output::json(&serde_json::json!({ "entries": all }));
+        return;
+    }
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .map(|logged| {
+            vec![
+                logged.index.to_string(),
+                logged.entry.time.to_string(),
+                logged.signer.to_string(),
+                logged.entry.event.name(),
+                words(&logged.entry.event),
+            ]
+        })
+        .collect();
+    output::text(&render::table(&rows));
+}
+
+/// What is particular to an entry, in a few words.
+fn words(event: &Event) -> String {
+    match event {
+        Event::Opened { statement } => match statement.document::<OpenedStatement>() {
+            Ok(opened) => {
+                let people: Vec<String> = opened
+                    .participants
+                    .iter()
+                    .map(|p| format!("{} ({})", p.custodian, p.role))
+                    .collect();
+                format!(
+                    "{} {} by {} in {}: {}",
+                    opened.credential,
+                    opened.access_key,
+                    people.join(" and "),
+                    opened.incident,
+                    opened.reason
+                )
+            }
+            Err(error) => error.to_string(),
+        },
+        other => match serde_json::to_value(other) {
+            Ok(serde_json::Value::Object(map)) => map.values().map(fields).collect(),
+            _ => String::new(),
+        },
+    }
+}
+
+/// `name=value` for the fields of an entry; keys of 32 bytes are left out.
+fn fields(value: &serde_json::Value) -> String {
+    let serde_json::Value::Object(map) = value else {
+        return value.to_string();
+    };
+    let shown =
+        map.iter()
+            .filter(|(name, _)| *name != "witness")
+            .map(|(name, value)| match value {
+                serde_json::Value::String(text) => format!("{name}={text}"),
+                serde_json::Value::Object(_) => fields(value),
+                other => format!("{name}={other}"),
+            });
+    shown.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,51 @@
+//! One file per command: from arguments to a deed, and from what it returns to words.
+
+mod close;
+mod credential;
+mod generated;
+mod init;
+mod inspect;
+mod ledger;
+mod people;
+mod rotate;
+mod status;
+mod token;
+mod trust;
+mod unseal;
+
+use std::process::ExitCode;
+
+use super::app::App;
+use super::args::{Args, Command, Compartment, Custodian, Rotator};
+use crate::model::Failure;
+
+/// Runs a command.
+pub fn run(args: Args) -> Result<ExitCode, Failure> {
+    let app = match args.command {
+        Command::Completions { shell } => return Ok(generated::completions(shell)),
+        Command::Man { dir } => return generated::man(&dir),
+        Command::Inspect { file } => return inspect::run(&file, args.globals.json),
+        _ => App::load(args.globals)?,
+    };
+    match args.command {
+        Command::Init(init) => init::run(&app, init),
+        Command::Trust { fingerprint } => trust::run(&app, &fingerprint),
+        Command::Token(command) => token::run(&app, command),
+        Command::Custodian(Custodian::List) => people::list_custodians(&app),
+        Command::Custodian(command) => people::change_custodians(&app, command),
+        Command::Threshold { role, count } => people::threshold(&app, role, count),
+        Command::Compartment(Compartment::List) => people::list_compartments(&app),
+        Command::Compartment(Compartment::Add { name }) => people::add_compartment(&app, name),
+        Command::Rotator(Rotator::List) => people::list_rotators(&app),
+        Command::Rotator(command) => people::change_rotators(&app, command),
+        Command::Credential(command) => credential::run(&app, command),
+        Command::Rotate { compartments, due } => rotate::run(&app, compartments, due),
+        Command::Unseal(unseal) => unseal::run(&app, unseal),
+        Command::Close { incident } => close::run(&app, incident),
+        Command::Status => status::run(&app),
+        Command::Ledger(command) => ledger::run(&app, command),
+        Command::Inspect { .. } | Command::Completions { .. } | Command::Man { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

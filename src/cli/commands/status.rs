@@ -1,0 +1,162 @@
+//! `breakglass status`
+
+use std::process::ExitCode;
+
+use crate::cli::app::App;
+use crate::cli::escape::Shown;
+use crate::cli::{output, render};
+use crate::model::{Class, Failure};
+use crate::ops::{self, Status};
+
+/// Shows how the vault stands; exit 10 if somebody must do something.
+pub fn run(app: &App) -> Result<ExitCode, Failure> {
+    let status = app.in_vault(|vault, _| Ok(ops::status(vault)))?;
+    if app.json() {
+        output::json(&document(&status));
+    } else {
+        output::text(&text(&status));
+    }
+    if status.attention.is_empty() {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Ok(ExitCode::from(Class::Attention.exit_code()))
+    }
+}
+
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    for attention in &status.attention {
+        text.push_str(&format!(
+            "! {}\n    {}\n",
+            Shown(&attention.what),
+            Shown(&attention.command)
+        ));
+    }
+    let rotators: Vec<&str> = status.rotators.iter().map(|name| name.as_str()).collect();
+    let here = if status.is_rotator {
+        "this machine is one"
+    } else {
+        "this machine is none"
+    };
+    let mut rows = vec![
+        vec!["vault".to_owned(), status.vault.to_string()],
+        vec!["fingerprint".to_owned(), status.fingerprint.grouped()],
+        vec![
+            "manifest".to_owned(),
+            format!("version {}", status.manifest_version),
+        ],
+        vec![
+            "ledger".to_owned(),
+            format!("{} entries", status.ledger_size),
+        ],
+        vec![
+            "rotators".to_owned(),
+            format!("{} ({here})", rotators.join(", ")),
+        ],
+    ];
+    for role in &status.roles {
+        if !role.custodians.is_empty() {
+            rows.push(vec![role.role.to_string(), role_text(role)]);
+        }
+    }
+    for compartment in &status.compartments {
+        let words = match (&compartment.committed, &compartment.due) {
+            (Some((generation, time)), Some(due)) => {
+                format!("generation {generation} of {time}, due {due}")
+            }
+            _ => "nothing sealed".to_owned(),
+        };
+        rows.push(vec![format!("compartment {}", compartment.name), words]);
+    }
+    for credential in &status.credentials {
+        let words = match &credential.key {
+            Some((key, generation, _)) => format!("{key}, generation {generation}"),
+            None => "no sealed key".to_owned(),
+        };
+        rows.push(vec![format!("credential {}", credential.name), words]);
+    }
+    for incident in &status.incidents {
+        rows.push(vec![
+            format!("incident {}", incident.name),
+            incident.reason.clone(),
+        ]);
+        rows.extend(
+            incident
+                .outstanding
+                .iter()
+                .map(|what| vec![String::new(), what.clone()]),
+        );
+    }
+    text.push_str(&render::table(&rows));
+    text
+}
+
+fn role_text(role: &ops::RoleStatus) -> String {
+    let people: Vec<String> = role
+        .custodians
+        .iter()
+        .map(|(name, tokens)| {
+            format!(
+                "{name} ({tokens} token{})",
+                if *tokens == 1 { "" } else { "s" }
+            )
+        })
+        .collect();
+    let touch = if role.without_touch {
+        ", presence none"
+    } else {
+        ""
+    };
+    let losses = match role.losses_left {
+        0 => "NO token may be lost".to_owned(),
+        1 => "1 token may be lost".to_owned(),
+        count => format!("{count} tokens may be lost"),
+    };
+    format!(
+        "{} of {}: {}; {losses}{touch}",
+        role.threshold,
+        people.len(),
+        people.join(", ")
+    )
+}
+
+fn document(status: &Status) -> serde_json::Value {
+    serde_json::json!({
+        "vault": status.vault,
+        "fingerprint": status.fingerprint,
+        "manifest-version": status.manifest_version,
+        "ledger-size": status.ledger_size,
+        "rotators": status.rotators,
+        "is-rotator": status.is_rotator,
+        "roles": status.roles.iter().map(|role| serde_json::json!({
+            "role": role.role,
+            "threshold": role.threshold,
+            "custodians": role.custodians,
+            "losses-left": role.losses_left,
+            "without-touch": role.without_touch,
+        })).collect::<Vec<_>>(),
+        "compartments": status.compartments.iter().map(|compartment| serde_json::json!({
+            "name": compartment.name,
+            "committed": compartment.committed,
+            "due": compartment.due,
+        })).collect::<Vec<_>>(),
+        "credentials": status.credentials.iter().map(|credential| serde_json::json!({
+            "name": credential.name,
+            "compartment": credential.compartment,
+            "account": credential.account,
+            "user": credential.user,
+            "key": credential.key,
+        })).collect::<Vec<_>>(),
+        "incidents": status.incidents.iter().map(|incident| serde_json::json!({
+            "name": incident.name,
+            "reason": incident.reason,
+            "expires": incident.expires,
+            "closing": incident.closing,
+            "outstanding": incident.outstanding,
+        })).collect::<Vec<_>>(),
+        "attention": status.attention.iter().map(|attention| serde_json::json!({
+            "what": attention.what,
+            "command": attention.command,
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,28 @@
+//! `breakglass trust`
+
+use std::process::ExitCode;
+
+use crate::cli::app::App;
+use crate::cli::{args, output};
+use crate::model::{Class, Failure};
+use crate::ops;
+use crate::store::DirStore;
+
+/// Pins a vault on this machine.
+pub fn run(app: &App, fingerprint: &[String]) -> Result<ExitCode, Failure> {
+    let fingerprint = args::fingerprint(fingerprint).map_err(|error| {
+        Failure::new(
+            Class::Usage,
+            "not-a-fingerprint",
+            error.to_string(),
+            "nothing was changed",
+        )
+        .hint("type all 64 digits of the card in the safe; blanks do no harm")
+    })?;
+    let store = DirStore::open(app.vault_path()?)?;
+    let name = app.in_world(&store, app.station_name()?, |world, _| {
+        ops::trust(world, fingerprint)
+    })?;
+    output::text(&format!("This machine trusts the vault {name}.\n"));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,159 @@
+//! `breakglass unseal`
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use zeroize::Zeroizing;
+
+use crate::cli::app::App;
+use crate::cli::args::Unseal;
+use crate::cli::{child, output};
+use crate::ledger::Delivery;
+use crate::model::{Class, Failure, Name};
+use crate::ops::{self, OpenVault, Released, UnsealRequest, Unsealed};
+use crate::ports::{Notice, Operator};
+
+/// Opens credentials and hands them over.
+pub fn run(app: &App, unseal: Unseal) -> Result<ExitCode, Failure> {
+    if unseal.credential_process {
+        output::check_secret_target(unseal.output.is_some())?;
+    }
+    app.in_vault(|vault, terminal| {
+        let credentials = chosen(vault, &unseal)?;
+        if unseal.credential_process && credentials.len() != 1 {
+            return Err(Failure::new(
+                Class::Usage,
+                "one-credential",
+                "a credential_process answers with exactly one credential",
+                "nothing was opened",
+            ));
+        }
+        let request = UnsealRequest {
+            credentials,
+            reason: unseal.reason.clone(),
+            incident: unseal.incident.clone(),
+            lease: unseal.lease,
+        };
+        let unsealed = ops::unseal(vault, &request, terminal)?;
+        let code = if unseal.credential_process {
+            answer(vault, &unsealed)
+        } else {
+            children(vault, &unsealed, command(&unseal), terminal)
+        };
+        remind(&unsealed, terminal);
+        code
+    })
+}
+
+fn chosen(vault: &OpenVault<'_>, unseal: &Unseal) -> Result<Vec<Name>, Failure> {
+    let mut names = unseal.credentials.clone();
+    if let Some(compartment) = &unseal.compartment {
+        let members: Vec<Name> = vault
+            .state()
+            .members(compartment)
+            .map(|c| c.definition.name.clone())
+            .collect();
+        if members.is_empty() {
+            return Err(Failure::new(
+                Class::Refused,
+                "empty-compartment",
+                format!("there is no credential in a compartment {compartment}"),
+                "nothing was opened",
+            )
+            .hint("breakglass credential list"));
+        }
+        names.extend(
+            members
+                .into_iter()
+                .filter(|name| !unseal.credentials.contains(name)),
+        );
+    }
+    Ok(names)
+}
+
+/// What was asked for, or the user's shell.
+fn command(unseal: &Unseal) -> Vec<OsString> {
+    if unseal.command.is_empty() {
+        vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())]
+    } else {
+        unseal.command.clone()
+    }
+}
+
+fn children(
+    vault: &mut OpenVault<'_>,
+    unsealed: &Unsealed,
+    command: Vec<OsString>,
+    terminal: &mut dyn Operator,
+) -> Result<ExitCode, Failure> {
+    let program = command
+        .first()
+        .map(|p| p.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let program: String = program.chars().take(200).collect();
+    ops::delivered(vault, unsealed, Delivery::Child { program })?;
+    let mut last = 0;
+    for opened in &unsealed.credentials {
+        let ended = child::run(&command, opened, &unsealed.incident, unsealed.expires)?;
+        if ended.out_of_time {
+            terminal.notice(Notice::Warning(
+                "the lease ran out: the command was ended".into(),
+            ));
+        }
+        ops::released(vault, &unsealed.incident, Some(ended.code))?;
+        last = if last == 0 { ended.code } else { last };
+    }
+    Ok(ExitCode::from(u8::try_from(last).unwrap_or(255)))
+}
+
+/// The answer of a credential_process (AWS SDKs reference, "Process credential provider", version 1).
+fn answer(vault: &mut OpenVault<'_>, unsealed: &Unsealed) -> Result<ExitCode, Failure> {
+    let [opened] = unsealed.credentials.as_slice() else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    ops::delivered(vault, unsealed, Delivery::CredentialProcess)?;
+    output::secret(&document(opened, unsealed)).map_err(|error| {
+        Failure::new(
+            Class::Failed,
+            "answer-not-written",
+            format!("the answer could not be written: {error}"),
+            format!(
+                "the credential was opened in incident {}",
+                unsealed.incident
+            ),
+        )
+        .hint(format!("breakglass close {}", unsealed.incident))
+    })?;
+    ops::released(vault, &unsealed.incident, None)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// None of the values needs escaping: names and secrets of AWS are of an alphabet without quotes or
+/// backslashes, which is checked here all the same.
+fn document(opened: &Released, unsealed: &Unsealed) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(1024));
+    for part in [
+        "{\"Version\":1,\"AccessKeyId\":\"",
+        opened.access_key.as_str(),
+    ] {
+        text.push_str(part);
+    }
+    text.push_str("\",\"SecretAccessKey\":\"");
+    for character in opened.secret.expose().chars() {
+        if matches!(character, '"' | '\\') {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push_str("\",\"Expiration\":\"");
+    text.push_str(&unsealed.expires.to_string());
+    text.push_str("\"}\n");
+    text
+}
+
+fn remind(unsealed: &Unsealed, terminal: &mut dyn Operator) {
+    terminal.notice(Notice::Step(format!(
+        "incident {} is open until {}; when the work is done: breakglass close {}",
+        unsealed.incident, unsealed.expires, unsealed.incident
+    )));
+}
