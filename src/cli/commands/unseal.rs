@@ -11,7 +11,8 @@ use crate::cli::{child, output};
 use crate::ledger::Delivery;
 use crate::model::{Class, Failure, Name};
 use crate::ops::{self, OpenVault, Released, UnsealRequest, Unsealed};
-use crate::ports::{Notice, Operator};
+use crate::ports::{Clock, Notice, Operator};
+use crate::system::SystemClock;
 
 /// Opens credentials and hands them over.
 pub fn run(app: &App, unseal: Unseal) -> Result<ExitCode, Failure> {
@@ -91,9 +92,19 @@ fn children(
         .map(|p| p.to_string_lossy().into_owned())
         .unwrap_or_default();
     let program: String = program.chars().take(200).collect();
-    ops::delivered(vault, unsealed, Delivery::Child { program })?;
+    ops::delivered(
+        vault,
+        unsealed,
+        Delivery::Child {
+            program: program.clone(),
+        },
+    )?;
     let mut last = 0;
     for opened in &unsealed.credentials {
+        terminal.notice(Notice::Step(format!(
+            "{} ({}) is in the environment of {program} until it ends",
+            opened.definition.name, opened.access_key
+        )));
         let ended = child::run(&command, opened, &unsealed.incident, unsealed.expires)?;
         if ended.out_of_time {
             terminal.notice(Notice::Warning(
@@ -102,6 +113,9 @@ fn children(
         }
         ops::released(vault, &unsealed.incident, Some(ended.code))?;
         last = if last == 0 { ended.code } else { last };
+        if ended.out_of_time {
+            break;
+        }
     }
     Ok(ExitCode::from(u8::try_from(last).unwrap_or(255)))
 }
@@ -152,8 +166,15 @@ fn document(opened: &Released, unsealed: &Unsealed) -> Zeroizing<String> {
 }
 
 fn remind(unsealed: &Unsealed, terminal: &mut dyn Operator) {
+    let Unsealed {
+        incident, expires, ..
+    } = unsealed;
+    let state = if SystemClock.now() < *expires {
+        format!("is open until {expires}")
+    } else {
+        "is past its lease and NOT CLOSED".to_owned()
+    };
     terminal.notice(Notice::Step(format!(
-        "incident {} is open until {}; when the work is done: breakglass close {}",
-        unsealed.incident, unsealed.expires, unsealed.incident
+        "incident {incident} {state}; when the work is done: breakglass close {incident}"
     )));
 }
