@@ -208,6 +208,7 @@ mod tests {
             sealed: Timestamp::from_unix(NOW),
             proved,
             committed: proved,
+            retiring: false,
             deactivated: None,
             refused: false,
             gone: false,

@@ -207,15 +207,7 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// As [`Journal::record`].
     pub fn record_all(&mut self, now: Timestamp, events: Vec<Event>) -> Result<u64, JournalError> {
-        let entries: Vec<Entry> = events
-            .into_iter()
-            .map(|event| Entry { time: now, event })
-            .collect();
-        let bytes = entries
-            .iter()
-            .map(serde_json::to_vec)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| JournalError::Internal(error.to_string()))?;
+        let (entries, bytes) = written(now, events)?;
         for _ in 0..RACES {
             if self.stale {
                 self.reload()?;
@@ -228,6 +220,28 @@ impl<'a> Journal<'a> {
         Err(JournalError::Internal(
             "the race for the ledger's next commit has no end".into(),
         ))
+    }
+
+    /// Records several events in one commit if nobody has added anything since `head`; otherwise nothing
+    /// is recorded, what is new is taken into account, and the answer is `None`: decide anew.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn record_at(
+        &mut self,
+        head: &Head,
+        now: Timestamp,
+        events: Vec<Event>,
+    ) -> Result<Option<u64>, JournalError> {
+        let (entries, bytes) = written(now, events)?;
+        if !self.stale && *head == self.head() {
+            let appended = self.try_append(&entries, &bytes)?;
+            if appended.is_some() {
+                return Ok(appended);
+            }
+        }
+        self.reload()?;
+        Ok(None)
     }
 
     /// One try: the events are applied first, so that nothing impossible is ever written.
@@ -255,32 +269,52 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// Records that credentials were opened, in one commit where there is room. What it returns is what
-    /// [`crate::ceremony::Opening::release`] takes.
+    /// Records that credentials were opened, in one commit where there is room, if nobody has added
+    /// anything since `head`. What it returns is what [`crate::ceremony::Opening::release`] takes; `None`
+    /// as with [`Journal::record_at`].
     ///
     /// # Errors
     /// As [`Journal::record`].
     pub fn record_opened(
         &mut self,
+        head: &Head,
         now: Timestamp,
-        statements: Vec<Envelope>,
-    ) -> Result<Vec<Recorded<OpenedStatement>>, JournalError> {
+        statements: &[Envelope],
+    ) -> Result<Option<Vec<Recorded<OpenedStatement>>>, JournalError> {
         let mut recorded = Vec::with_capacity(statements.len());
+        let mut head = *head;
         for chunk in statements.chunks(COMMIT_ENTRIES) {
             let events = chunk
                 .iter()
                 .cloned()
                 .map(|statement| Event::Opened { statement });
-            let first = self.record_all(now, events.collect())?;
+            let Some(first) = self.record_at(&head, now, events.collect())? else {
+                return Ok(None);
+            };
             for (index, envelope) in (first..).zip(chunk) {
                 let what = envelope
                     .document()
                     .map_err(|error| JournalError::Internal(error.to_string()))?;
                 recorded.push(Recorded::new(what, index));
             }
+            head = self.head();
         }
-        Ok(recorded)
+        Ok(Some(recorded))
     }
+}
+
+/// Events as entries, and as the bytes of the leaves.
+fn written(now: Timestamp, events: Vec<Event>) -> Result<(Vec<Entry>, Vec<Vec<u8>>), JournalError> {
+    let entries: Vec<Entry> = events
+        .into_iter()
+        .map(|event| Entry { time: now, event })
+        .collect();
+    let bytes = entries
+        .iter()
+        .map(serde_json::to_vec)
+        .collect::<Result<_, _>>()
+        .map_err(|error| JournalError::Internal(error.to_string()))?;
+    Ok((entries, bytes))
 }
 
 /// Takes an entry that was read into account.

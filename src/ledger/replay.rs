@@ -78,7 +78,6 @@ impl VaultState {
             }
             Event::ManifestIntended { .. }
             | Event::OpeningIntended { .. }
-            | Event::KeyRetiring { .. }
             | Event::Delivered { .. }
             | Event::Released { .. } => Ok(()),
             _ => self.apply_key(&entry.event, time),
@@ -208,6 +207,14 @@ impl VaultState {
             Event::KeyProved {
                 credential, key, ..
             } => self.key(credential, key)?.proved = true,
+            Event::KeyRetiring {
+                credential, key, ..
+            } => {
+                // An orphan was never sealed, and is not known here.
+                if let Some(known) = self.credential(credential)?.key_mut(key) {
+                    known.retiring = true;
+                }
+            }
             Event::KeyDeactivated { credential, key } => {
                 let key = self.key(credential, key)?;
                 key.deactivated = key.deactivated.or(Some(time));
@@ -256,6 +263,7 @@ impl VaultState {
             sealed: time,
             proved: false,
             committed: false,
+            retiring: false,
             deactivated: None,
             refused: false,
             gone: false,
@@ -366,6 +374,12 @@ impl VaultState {
         };
         crypto::verify(&witness, &envelope.signed_bytes(), &signature.sig)
             .map_err(|_| bad("the signature does not verify"))?;
+        if !key.can_be_opened() {
+            return Err(contradiction(format!(
+                "{} of {name} is not in force any more",
+                key.id
+            )));
+        }
         key.opened_in.push(statement.incident.clone());
         let incident = self.incident(&statement.incident)?;
         if !incident.is_live() {

@@ -74,6 +74,8 @@ pub struct KeyState {
     pub proved: bool,
     /// Whether it is one to open.
     pub committed: bool,
+    /// Whether somebody began to retire it: it must not be opened any more.
+    pub retiring: bool,
     /// When it was deactivated.
     pub deactivated: Option<Timestamp>,
     /// Whether AWS was seen to refuse it after that.
@@ -84,13 +86,17 @@ pub struct KeyState {
     pub opened_in: Vec<Name>,
 }
 
+impl KeyState {
+    /// Whether an opening may give it away.
+    pub fn can_be_opened(&self) -> bool {
+        self.committed && !self.gone && !self.retiring && self.deactivated.is_none()
+    }
+}
+
 impl CredentialState {
-    /// The key that an opening gives: the newest that is committed and not known to be dead.
+    /// The key that an opening gives: the newest that is committed, and neither dead nor about to be.
     pub fn current(&self) -> Option<&KeyState> {
-        self.keys
-            .iter()
-            .rev()
-            .find(|key| key.committed && !key.gone && key.deactivated.is_none())
+        self.keys.iter().rev().find(|key| key.can_be_opened())
     }
 
     /// The key of that id.
@@ -136,6 +142,13 @@ pub struct IncidentState {
 }
 
 impl IncidentState {
+    /// Whether a credential may still be opened in it.
+    pub fn awaits(&self, credential: &Name, now: Timestamp) -> bool {
+        self.phase == IncidentPhase::Open
+            && now < self.expires
+            && self.credentials.contains(credential)
+    }
+
     /// Whether it is anything but closed.
     pub fn is_live(&self) -> bool {
         self.phase != IncidentPhase::Closed

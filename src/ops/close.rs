@@ -7,7 +7,7 @@ use super::open_vault::OpenVault;
 use super::rotate::{Outcome, Rotated, hold, rotate_compartment};
 use super::settle;
 use super::world::{Cloud, People};
-use crate::ledger::{Event, IncidentPhase, RetirementCause};
+use crate::ledger::{Event, IncidentPhase};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::{Notice, ProbeAnswer};
 
@@ -171,7 +171,7 @@ fn cut_off(
         .key(key)
         .is_some_and(|k| k.gone || k.deactivated.is_some());
     if !dead {
-        settle::deactivate(vault, cloud, &definition, key, RetirementCause::Exposed)?;
+        settle::cut_off(vault, cloud, &definition, key)?;
     }
     deny_sessions(vault, cloud, name)
 }

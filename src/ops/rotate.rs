@@ -9,7 +9,7 @@ use super::settle::{self, Settled};
 use super::world::{Cloud, People};
 use crate::crypto::{self, Plan, Sealing, ToSeal};
 use crate::format::paths;
-use crate::ledger::{CredentialDefinition, Event};
+use crate::ledger::{CredentialDefinition, Event, IncidentState};
 use crate::model::{AccessKeyId, Class, Digest, Failure, Name, Timestamp};
 use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice};
 use crate::rotation::Goal;
@@ -170,7 +170,9 @@ pub(super) fn rotate_compartment(
     };
     for name in members {
         if let Some(incident) = in_use(vault, &name, closing) {
-            let why = format!("incident {incident} has it open: breakglass close {incident}");
+            let why = format!(
+                "incident {incident} has it open or is about to: breakglass close {incident}"
+            );
             rotated.credentials.push((name, Outcome::Skipped(why)));
         } else if let Err(failure) = ready(vault, cloud, &name, &own) {
             fail(vault, rotated, &name, failure)?;
@@ -194,23 +196,27 @@ pub(super) fn rotate_compartment(
     retire_all(vault, cloud, generation, proved, closing, rotated)
 }
 
+/// The incident for whose sake a credential is left alone: it has a living key of it open, or it may
+/// open it any moment. Closing an incident does not wait for what another might still open.
 fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<Name> {
-    let opened = |incident: &&crate::ledger::IncidentState| {
-        incident.is_live()
-            && incident
-                .opened
-                .iter()
-                .any(|(credential, _)| credential == name)
+    let now = vault.world.clock.now();
+    let state = vault.state();
+    let alive = |id: &AccessKeyId| {
+        let key = state
+            .credentials
+            .get(name)
+            .and_then(|credential| credential.key(id));
+        key.is_some_and(|key| !key.gone && key.deactivated.is_none())
     };
-    let found = vault
-        .state()
-        .incidents
-        .iter()
-        .filter(|(id, _)| Some(*id) != closing);
-    found
-        .into_iter()
-        .find(|(_, incident)| opened(incident))
-        .map(|(id, _)| id.clone())
+    let holds = |(id, incident): &(&Name, &IncidentState)| {
+        let open = incident
+            .opened
+            .iter()
+            .any(|(of, key)| of == name && alive(key));
+        let awaited = closing.is_none() && incident.awaits(name, now);
+        Some(*id) != closing && incident.is_live() && (open || awaited)
+    };
+    state.incidents.iter().find(holds).map(|(id, _)| id.clone())
 }
 
 /// Before anything is made: the account is the right one, and what earlier runs left is cleared away.

@@ -9,7 +9,9 @@ use super::world::Cloud;
 use crate::crypto;
 use crate::format::dsse::{Document, Envelope};
 use crate::format::{GenerationHeader, Record, paths};
-use crate::ledger::{CredentialDefinition, CredentialState, Event, Retirement, RetirementCause};
+use crate::ledger::{
+    CredentialDefinition, CredentialState, Event, Head, IncidentState, Retirement, RetirementCause,
+};
 use crate::model::{AccessKeyId, Class, Digest, Failure, Name, SignAlgorithm, SignKey};
 use crate::ports::{AccessKeyInfo, CloudError, StoreError};
 use crate::rotation::{Goal, Spent, Step, next_step};
@@ -35,6 +37,8 @@ pub(super) fn settle(
     grace: Duration,
 ) -> Result<Settled, Failure> {
     for _ in 0..MOST_STEPS {
+        vault.journal.reload()?;
+        let head = vault.journal.head();
         let credential = credential(vault, name)?.clone();
         let definition = &credential.definition;
         let listed = cloud.keys.list(&definition.user)?;
@@ -59,8 +63,33 @@ pub(super) fn settle(
                 vault.journal.record(now, event)?;
             }
             Step::Resolve(id) => resolve(vault, cloud, &credential, &id)?,
-            Step::Deactivate(id, why) => deactivate(vault, cloud, definition, &id, cause(why))?,
-            Step::Delete(id, why) => delete(vault, cloud, definition, &id, cause(why))?,
+            Step::Deactivate(id, _) | Step::Delete(id, _) if is_open(&credential, vault, &id) => {
+                return Ok(Settled::Done);
+            }
+            Step::Deactivate(id, why) => {
+                if intend(
+                    vault,
+                    &head,
+                    definition,
+                    &id,
+                    Retirement::Deactivate,
+                    cause(why),
+                )? {
+                    deactivate(vault, cloud, definition, &id)?;
+                }
+            }
+            Step::Delete(id, why) => {
+                if intend(
+                    vault,
+                    &head,
+                    definition,
+                    &id,
+                    Retirement::Delete,
+                    cause(why),
+                )? {
+                    delete(vault, cloud, definition, &id)?;
+                }
+            }
             Step::Foreign(ids) => return Err(foreign(definition, &ids, &listed)),
             Step::Full(ids) => return Err(full(definition, &ids)),
         }
@@ -122,7 +151,16 @@ fn resolve(
             vault.journal.record(now, event)?;
         }
         None => {
-            delete(vault, cloud, definition, id, RetirementCause::Orphaned)?;
+            let (credential, key) = (name.clone(), id.clone());
+            let (act, cause) = (Retirement::Delete, RetirementCause::Orphaned);
+            let retiring = Event::KeyRetiring {
+                credential,
+                key,
+                act,
+                cause,
+            };
+            vault.journal.record(now, retiring)?;
+            delete(vault, cloud, definition, id)?;
             let generation = intent.generation;
             let event = Event::KeyAbandoned {
                 credential: name.clone(),
@@ -255,23 +293,47 @@ pub(super) fn misplaced(what: &str) -> Failure {
     .hint("stop, leave the vault as it is, and call the security officer")
 }
 
-/// Records the intent, makes AWS refuse the key, records that.
-pub(super) fn deactivate(
+/// Whether a key is still in use: it was opened in an incident that is not being closed. Closing cuts its
+/// keys off before it comes here, so theirs are deactivated already.
+fn is_open(credential: &CredentialState, vault: &OpenVault<'_>, id: &AccessKeyId) -> bool {
+    let Some(key) = credential.key(id).filter(|key| key.deactivated.is_none()) else {
+        return false;
+    };
+    let incidents = &vault.state().incidents;
+    key.opened_in
+        .iter()
+        .filter_map(|name| incidents.get(name))
+        .any(IncidentState::is_live)
+}
+
+/// Records that a key is about to be retired, if nobody has added anything to the ledger since that was
+/// decided: an opening that came in between must be seen first. Says whether it was recorded.
+fn intend(
     vault: &mut OpenVault<'_>,
-    cloud: &Cloud<'_>,
+    head: &Head,
     definition: &CredentialDefinition,
     id: &AccessKeyId,
+    act: Retirement,
     cause: RetirementCause,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (credential, key) = (definition.name.clone(), id.clone());
-    let act = Retirement::Deactivate;
     let intent = Event::KeyRetiring {
         credential,
         key,
         act,
         cause,
     };
-    vault.journal.record(vault.world.clock.now(), intent)?;
+    let now = vault.world.clock.now();
+    Ok(vault.journal.record_at(head, now, vec![intent])?.is_some())
+}
+
+/// Makes AWS refuse a key, and records that. The intent stands in the ledger.
+fn deactivate(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    definition: &CredentialDefinition,
+    id: &AccessKeyId,
+) -> Result<(), Failure> {
     let (credential, key) = (definition.name.clone(), id.clone());
     let outcome = match cloud.keys.deactivate(&definition.user, id) {
         Ok(()) => Event::KeyDeactivated { credential, key },
@@ -281,22 +343,32 @@ pub(super) fn deactivate(
     Ok(vault.journal.record(vault.world.clock.now(), outcome)?)
 }
 
-/// Records the intent, deletes the key, records that.
-pub(super) fn delete(
+/// Cuts a key off, whoever uses it: records the intent, makes AWS refuse it, records that.
+pub(super) fn cut_off(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     definition: &CredentialDefinition,
     id: &AccessKeyId,
-    cause: RetirementCause,
 ) -> Result<(), Failure> {
     let (credential, key) = (definition.name.clone(), id.clone());
+    let (act, cause) = (Retirement::Deactivate, RetirementCause::Exposed);
     let intent = Event::KeyRetiring {
         credential,
         key,
-        act: Retirement::Delete,
+        act,
         cause,
     };
     vault.journal.record(vault.world.clock.now(), intent)?;
+    deactivate(vault, cloud, definition, id)
+}
+
+/// Deletes a key, and records that. The intent stands in the ledger.
+fn delete(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    definition: &CredentialDefinition,
+    id: &AccessKeyId,
+) -> Result<(), Failure> {
     match cloud.keys.delete(&definition.user, id) {
         Ok(()) | Err(CloudError::NotFound(_)) => {}
         Err(other) => return Err(other.into()),

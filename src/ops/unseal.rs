@@ -14,7 +14,7 @@ use crate::format::{
     paths,
 };
 use crate::incident;
-use crate::ledger::{CredentialDefinition, Delivery, Event, IncidentPhase};
+use crate::ledger::{CredentialDefinition, Delivery, Event, Head, IncidentPhase, Recorded};
 use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Timestamp};
 use crate::ports::{KeyRequest, Notice};
 use crate::secret::AccessKeySecret;
@@ -443,10 +443,51 @@ fn release(
     participants: &[Participant],
     openings: Vec<Opening>,
 ) -> Result<Vec<(AccessKeyId, AccessKeySecret)>, Failure> {
-    let now = vault.world.clock.now();
-    let head = vault.journal.head();
+    let recorded = record_openings(vault, declared, participants, &openings)?;
+    let mut released = Vec::with_capacity(openings.len());
+    for (opening, recorded) in openings.into_iter().zip(&recorded) {
+        let access_key = opening.record().about.access_key.clone();
+        released.push((access_key, opening.release(recorded)?));
+    }
+    Ok(released)
+}
+
+/// How often others may add to the ledger between stating and recording an opening.
+const RACES: u32 = 100;
+
+/// The statements stand on one head of the ledger and are recorded on that head: what a rotation did
+/// meanwhile is seen, and a key that is no longer in force is not handed out.
+fn record_openings(
+    vault: &mut OpenVault<'_>,
+    declared: &Declared,
+    participants: &[Participant],
+    openings: &[Opening],
+) -> Result<Vec<Recorded<OpenedStatement>>, Failure> {
+    for _ in 0..RACES {
+        let now = vault.world.clock.now();
+        let head = vault.journal.head();
+        let statements = state_openings(&head, now, declared, participants, openings)?;
+        if let Some(recorded) = vault.journal.record_opened(&head, now, &statements)? {
+            return Ok(recorded);
+        }
+    }
+    Err(Failure::new(
+        Class::Failed,
+        "ledger-busy",
+        "others keep adding to the ledger",
+        "nothing was opened",
+    ))
+}
+
+fn state_openings(
+    head: &Head,
+    now: Timestamp,
+    declared: &Declared,
+    participants: &[Participant],
+    openings: &[Opening],
+) -> Result<Vec<Envelope>, Failure> {
     let mut statements = Vec::with_capacity(openings.len());
-    for opening in &openings {
+    for opening in openings {
         let about = &opening.record().about;
         let statement = OpenedStatement {
             vault: about.vault,
@@ -467,13 +508,7 @@ fn release(
             opening.witness(),
         ));
     }
-    let recorded = vault.journal.record_opened(now, statements)?;
-    let mut released = Vec::with_capacity(openings.len());
-    for (opening, recorded) in openings.into_iter().zip(&recorded) {
-        let access_key = opening.record().about.access_key.clone();
-        released.push((access_key, opening.release(recorded)?));
-    }
-    Ok(released)
+    Ok(statements)
 }
 
 /// Records where the opened credentials go, before they go there.
