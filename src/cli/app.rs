@@ -181,13 +181,15 @@ impl App {
                 endpoint: self.config.aws.endpoint.clone(),
                 ..AwsSettings::default()
             })?;
-            if let Some(endpoint) = aws.endpoint_override() {
+            let endpoint = aws.endpoint_override();
+            if let Some(endpoint) = &endpoint {
                 let text = format!("AWS calls go to {endpoint}, not to AWS");
                 terminal.notice(Notice::Warning(text));
             }
             let cloud = Cloud {
                 keys: &aws,
                 proof: &aws,
+                endpoint,
                 timing,
             };
             deed(vault, &cloud, terminal)

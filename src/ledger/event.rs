@@ -71,6 +71,8 @@ pub enum Event {
         header: Digest,
         /// The manifest that it was sealed under.
         manifest: Digest,
+        /// Where the calls go, if not to AWS.
+        endpoint: Option<String>,
     },
     /// An access key is about to be made.
     KeyIntended {
@@ -214,6 +216,8 @@ pub enum Event {
     ClosingIntended {
         /// The incident.
         incident: Name,
+        /// Where the calls go, if not to AWS.
+        endpoint: Option<String>,
     },
     /// Sessions of a user from before a time are denied everything.
     SessionsDenied {

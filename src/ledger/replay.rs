@@ -306,7 +306,7 @@ impl VaultState {
                 }
             }
             Event::Opened { statement } => self.opened(statement)?,
-            Event::ClosingIntended { incident } => {
+            Event::ClosingIntended { incident, .. } => {
                 let incident = self.incident(incident)?;
                 if incident.is_live() {
                     incident.phase = IncidentPhase::Closing;

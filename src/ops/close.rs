@@ -57,6 +57,7 @@ pub fn close(
     }
     let intent = Event::ClosingIntended {
         incident: incident.clone(),
+        endpoint: cloud.endpoint.clone(),
     };
     vault.journal.record(vault.world.clock.now(), intent)?;
     let done = revoke_and_replace(vault, cloud, incident, operator, &mut closed);

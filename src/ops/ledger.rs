@@ -115,7 +115,7 @@ fn concerns(event: &Event, wanted: &Name) -> bool {
         | Event::OpeningIntended { incident, .. }
         | Event::Delivered { incident, .. }
         | Event::Released { incident, .. }
-        | Event::ClosingIntended { incident }
+        | Event::ClosingIntended { incident, .. }
         | Event::ClosingFailed { incident, .. }
         | Event::IncidentClosed { incident } => incident == wanted,
         Event::Refused { incident, .. } => incident.as_ref() == Some(wanted),

@@ -184,10 +184,11 @@ pub(super) fn rotate_compartment(
         return Ok(());
     }
     operator.notice(Notice::Step(format!(
-        "{compartment}: {} credentials",
-        names.len()
+        "{compartment}: {} credential{}",
+        names.len(),
+        if names.len() == 1 { "" } else { "s" }
     )));
-    let sealing = begin(vault, compartment)?;
+    let sealing = begin(vault, cloud, compartment)?;
     let generation = sealing.header().generation;
     let pending = make_all(vault, cloud, &sealing, &names, rotated)?;
     drop(sealing);
@@ -269,7 +270,11 @@ const HALF: &str =
     "a rotation was left half done: the old keys are in place, and the next run goes on";
 
 /// Takes the next number, and stores the header before any key is made.
-fn begin(vault: &mut OpenVault<'_>, compartment: &Name) -> Result<Sealing, Failure> {
+fn begin(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    compartment: &Name,
+) -> Result<Sealing, Failure> {
     let number = vault
         .state()
         .compartments
@@ -290,6 +295,7 @@ fn begin(vault: &mut OpenVault<'_>, compartment: &Name) -> Result<Sealing, Failu
         generation: number,
         header: sealing.header_digest(),
         manifest: vault.chain.newest_digest(),
+        endpoint: cloud.endpoint.clone(),
     };
     vault.journal.record(now, event)?;
     let envelope = sealing.signed_header(&vault.world.station.signer)?;

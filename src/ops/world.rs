@@ -36,6 +36,8 @@ pub struct Cloud<'a> {
     pub keys: &'a dyn AccessKeys,
     /// STS.
     pub proof: &'a dyn KeyProof,
+    /// Where the calls go, if not to AWS.
+    pub endpoint: Option<String>,
     /// How patiently.
     pub timing: Timing,
 }
