@@ -178,6 +178,8 @@ pub enum Event {
     OpeningIntended {
         /// The incident.
         incident: Name,
+        /// Why, this time: an incident can be opened more than once.
+        reason: Reason,
         /// The credentials.
         credentials: Vec<Name>,
     },

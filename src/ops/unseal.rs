@@ -100,6 +100,14 @@ pub fn unseal(
 
 /// A refusal is an entry, too, and is recorded before it is told.
 fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -> Failure {
+    let failure = match &incident {
+        Some(name) => failure
+            .state(format!(
+                "nothing was opened; incident {name} is declared and not closed"
+            ))
+            .hint(format!("if nobody tries again: breakglass close {name}")),
+        None => failure.state("nothing was opened"),
+    };
     let what = failure.what.chars().take(300).collect();
     let event = Event::Refused {
         incident,
@@ -257,6 +265,7 @@ fn declare(
     };
     events.push(Event::OpeningIntended {
         incident: declared.name.clone(),
+        reason: declared.reason.clone(),
         credentials,
     });
     vault.journal.record_all(now, events)?;
