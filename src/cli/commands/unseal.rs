@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::cli::app::App;
 use crate::cli::args::Unseal;
 use crate::cli::{child, output};
-use crate::ledger::Delivery;
+use crate::ledger::{Delivery, IncidentPhase};
 use crate::model::{Class, Failure, Name};
 use crate::ops::{self, OpenVault, Released, UnsealRequest, Unsealed};
 use crate::ports::{Notice, Operator};
@@ -40,7 +40,7 @@ pub fn run(app: &App, unseal: Unseal) -> Result<ExitCode, Failure> {
         } else {
             children(vault, &unsealed, command(&unseal), terminal)
         };
-        remind(&unsealed, terminal);
+        remind(vault, &unsealed, terminal);
         code
     })
 }
@@ -151,7 +151,13 @@ fn document(opened: &Released, unsealed: &Unsealed) -> Zeroizing<String> {
     text
 }
 
-fn remind(unsealed: &Unsealed, terminal: &mut dyn Operator) {
+fn remind(vault: &OpenVault<'_>, unsealed: &Unsealed, terminal: &mut dyn Operator) {
+    let known = vault.state().incidents.get(&unsealed.incident);
+    if known.is_some_and(|incident| incident.phase == IncidentPhase::Closed) {
+        let text = format!("incident {} was closed meanwhile", unsealed.incident);
+        terminal.notice(Notice::Step(text));
+        return;
+    }
     terminal.notice(Notice::Step(format!(
         "incident {} is open until {}; when the work is done: breakglass close {}",
         unsealed.incident, unsealed.expires, unsealed.incident
