@@ -13,7 +13,7 @@ pub struct OpenedStatement {
     pub vault: Digest,
     /// The incident.
     pub incident: Name,
-    /// Why, in the words of who declared it.
+    /// Why, in the words of who opened it.
     pub reason: Reason,
     /// The credential.
     pub credential: Name,

@@ -251,7 +251,11 @@ fn declare(
     };
     let mut events = Vec::new();
     let declared = match existing {
-        Some(declared) => declared,
+        // Who opens says why, each time: the statement bears the reason that the two have seen.
+        Some(declared) => Declared {
+            reason: request.reason.clone(),
+            ..declared
+        },
         None => {
             let declared = fresh(vault, request, now)?;
             events.push(Event::IncidentDeclared {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::cli::app::App;
 use crate::cli::args::Unseal;
 use crate::cli::{child, output};
-use crate::ledger::Delivery;
+use crate::ledger::{Delivery, IncidentPhase};
 use crate::model::{Class, Failure, Name};
 use crate::ops::{self, OpenVault, Released, UnsealRequest, Unsealed};
 use crate::ports::{Clock, Notice, Operator};
@@ -41,7 +41,7 @@ pub fn run(app: &App, unseal: Unseal) -> Result<ExitCode, Failure> {
         } else {
             children(vault, &unsealed, command(&unseal), terminal)
         };
-        remind(&unsealed, terminal);
+        remind(vault, &unsealed, terminal);
         code
     })
 }
@@ -165,10 +165,16 @@ fn document(opened: &Released, unsealed: &Unsealed) -> Zeroizing<String> {
     text
 }
 
-fn remind(unsealed: &Unsealed, terminal: &mut dyn Operator) {
+fn remind(vault: &OpenVault<'_>, unsealed: &Unsealed, terminal: &mut dyn Operator) {
     let Unsealed {
         incident, expires, ..
     } = unsealed;
+    let known = vault.state().incidents.get(incident);
+    if known.is_some_and(|incident| incident.phase == IncidentPhase::Closed) {
+        let text = format!("incident {incident} was closed meanwhile");
+        terminal.notice(Notice::Step(text));
+        return;
+    }
     let state = if SystemClock.now() < *expires {
         format!("is open until {expires}")
     } else {
