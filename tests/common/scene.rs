@@ -82,7 +82,8 @@ impl Seen {
 }
 
 impl Scene {
-    /// Nobody, and nothing but an AWS with these users, none of whom has a key, and an empty station.
+    /// Nobody, and nothing but an AWS with these users (at least one), none of whom has a key, and an
+    /// empty station.
     pub fn empty(users: &[&str]) -> Self {
         Self::empty_with(users, &[])
     }
@@ -285,6 +286,38 @@ impl Scene {
         station
     }
 
+    /// Pulls the token with this label out. Returns what [`Scene::put_back`] takes.
+    pub fn pull(&self, label: &str) -> (PathBuf, PathBuf) {
+        // SoftHSM writes the label as it is, blank-padded to 32 bytes.
+        let padded = format!("{label:<32}").into_bytes();
+        let holds = |folder: &Path| {
+            let object = fs::read(folder.join("token.object")).unwrap_or_default();
+            object.windows(padded.len()).any(|part| part == padded)
+        };
+        let entries = fs::read_dir(self.tokens()).expect("the folder is ours");
+        let from = entries
+            .map(|entry| entry.expect("the folder is ours").path())
+            .find(|folder| holds(folder))
+            .unwrap_or_else(|| panic!("there is no token {label}"));
+        let to = self.path(&format!("pulled-{label}"));
+        fs::rename(&from, &to).expect("the folder is ours");
+        (from, to)
+    }
+
+    /// Puts a token back.
+    pub fn put_back(&self, (from, to): (PathBuf, PathBuf)) {
+        fs::rename(to, from).expect("the folder is ours");
+    }
+
+    /// A copy of the vault as it is now.
+    pub fn copy_of_vault(&self, name: &str) -> PathBuf {
+        let copy = self.path(name);
+        let mut cp = Command::new("cp");
+        cp.arg("-a").arg(self.vault()).arg(&copy);
+        assert!(cp.status().expect("cp runs").success());
+        copy
+    }
+
     /// The folder in which SoftHSM keeps the tokens.
     pub fn tokens(&self) -> PathBuf {
         self.path("tokens")
@@ -301,15 +334,40 @@ pub fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_breakglass")
 }
 
-/// Types each answer when its prompt is shown, and waits for the end.
-pub fn answer(pty: &mut Pty, answers: &[(&str, &str)]) -> Seen {
+/// What is shown where several tokens are there and a person must say whose is to be used. The answer to
+/// it is the person's name.
+pub const WHOSE: &str = "whose is it to be?";
+
+/// Types each answer when its prompt is shown.
+pub fn type_all(pty: &mut Pty, answers: &[(&str, &str)]) {
     for (prompt, answer) in answers {
         pty.expect(prompt);
+        if *prompt == WHOSE {
+            pick(pty, answer);
+            continue;
+        }
         if prompt.starts_with("PIN") {
             pty.expect("(not shown): ");
         }
         pty.send_line(answer);
     }
+}
+
+/// Types the number that stands before the person's first token.
+fn pick(pty: &mut Pty, name: &str) {
+    pty.expect("Type its number");
+    let shown = pty.transcript();
+    let (_, list) = shown.rsplit_once(WHOSE).expect("the question");
+    let wanted = format!("{name} with");
+    let line = list.lines().find(|line| line.contains(&wanted));
+    let line = line.unwrap_or_else(|| panic!("{name} is not in the list:\n{list}"));
+    let number = line.split_whitespace().next().expect("a number");
+    pty.send_line(number);
+}
+
+/// Types each answer when its prompt is shown, and waits for the end.
+pub fn answer(pty: &mut Pty, answers: &[(&str, &str)]) -> Seen {
+    type_all(pty, answers);
     let status = pty.finish();
     Seen {
         code: code(status),
