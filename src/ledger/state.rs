@@ -142,13 +142,6 @@ pub struct IncidentState {
 }
 
 impl IncidentState {
-    /// Whether a credential may still be opened in it.
-    pub fn awaits(&self, credential: &Name, now: Timestamp) -> bool {
-        self.phase == IncidentPhase::Open
-            && now < self.expires
-            && self.credentials.contains(credential)
-    }
-
     /// Whether it is anything but closed.
     pub fn is_live(&self) -> bool {
         self.phase != IncidentPhase::Closed

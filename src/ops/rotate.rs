@@ -170,9 +170,7 @@ pub(super) fn rotate_compartment(
     };
     for name in members {
         if let Some(incident) = in_use(vault, &name, closing) {
-            let why = format!(
-                "incident {incident} has it open or is about to: breakglass close {incident}"
-            );
+            let why = format!("incident {incident} has it open: breakglass close {incident}");
             rotated.credentials.push((name, Outcome::Skipped(why)));
         } else if let Err(failure) = ready(vault, cloud, &name, &own) {
             fail(vault, rotated, &name, failure)?;
@@ -197,10 +195,8 @@ pub(super) fn rotate_compartment(
     retire_all(vault, cloud, generation, proved, closing, rotated)
 }
 
-/// The incident for whose sake a credential is left alone: it has a living key of it open, or it may
-/// open it any moment. Closing an incident does not wait for what another might still open.
+/// The incident that has a living key of a credential open, other than the one that is being closed.
 fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<Name> {
-    let now = vault.world.clock.now();
     let state = vault.state();
     let alive = |id: &AccessKeyId| {
         let key = state
@@ -214,8 +210,7 @@ fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<
             .opened
             .iter()
             .any(|(of, key)| of == name && alive(key));
-        let awaited = closing.is_none() && incident.awaits(name, now);
-        Some(*id) != closing && incident.is_live() && (open || awaited)
+        Some(*id) != closing && incident.is_live() && open
     };
     state.incidents.iter().find(holds).map(|(id, _)| id.clone())
 }
