@@ -14,7 +14,9 @@ use crate::format::{
     paths,
 };
 use crate::incident;
-use crate::ledger::{CredentialDefinition, Delivery, Event, Head, IncidentPhase, Recorded};
+use crate::ledger::{
+    CredentialDefinition, Delivery, Event, Head, Impossible, IncidentPhase, JournalError, Recorded,
+};
 use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Timestamp};
 use crate::ports::{KeyRequest, Notice};
 use crate::secret::AccessKeySecret;
@@ -480,8 +482,11 @@ fn record_openings(
         let now = vault.world.clock.now();
         let head = vault.journal.head();
         let statements = state_openings(&head, now, declared, participants, openings)?;
-        if let Some(recorded) = vault.journal.record_opened(&head, now, &statements)? {
-            return Ok(recorded);
+        match vault.journal.record_opened(&head, now, &statements) {
+            Ok(Some(recorded)) => return Ok(recorded),
+            Ok(None) => {}
+            Err(JournalError::Refused(reason)) => return Err(overtaken(&reason)),
+            Err(other) => return Err(other.into()),
         }
     }
     Err(Failure::new(
@@ -490,6 +495,18 @@ fn record_openings(
         "others keep adding to the ledger",
         "nothing was opened",
     ))
+}
+
+/// The ledger does not take the opening: between the first look and the last touch the key was replaced,
+/// or its incident closed.
+fn overtaken(reason: &Impossible) -> Failure {
+    Failure::new(
+        Class::Refused,
+        "overtaken",
+        format!("while the two of you were at it, something changed: {reason}"),
+        "nothing was opened",
+    )
+    .hint("run the same command again: it opens what is in force now")
 }
 
 fn state_openings(
