@@ -5,7 +5,7 @@ use crate::ceremony::NotTaken;
 use crate::crypto::CryptoError;
 use crate::format::dsse::Malformed;
 use crate::ledger::JournalError;
-use crate::manifest::{ChangeRefused, Untrusted};
+use crate::manifest::{ChangeRefused, Misfit, Untrusted};
 use crate::model::{Class, Failure};
 use crate::ports::{CloudError, Declined, Forgetful, NoEntropy, StoreError, TokenError};
 
@@ -226,6 +226,19 @@ impl From<NotTaken> for Failure {
                 Self::new(Class::Integrity, "wrong-share", text, "nothing was opened").hint(CALL)
             }
         }
+    }
+}
+
+impl From<Misfit> for Failure {
+    fn from(error: Misfit) -> Self {
+        let text = error.to_string();
+        Self::new(
+            Class::Integrity,
+            "header-misfit",
+            text,
+            "nothing was opened",
+        )
+        .hint(CALL)
     }
 }
 
