@@ -150,6 +150,13 @@ impl From<JournalError> for Failure {
                 "nothing was released",
             )
             .hint("breakglass ledger verify, then run the same command again"),
+            JournalError::Outdated(_) => Self::new(
+                Class::HalfDone,
+                "manifest-overtaken",
+                text,
+                "what was done is in the ledger; nothing more was done",
+            )
+            .hint("run the same command again: it goes on under the new manifest"),
             JournalError::Refused(_) => {
                 Self::new(Class::Refused, "not-recordable", text, UNCHANGED)
             }

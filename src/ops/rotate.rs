@@ -202,11 +202,16 @@ fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<
                 .iter()
                 .any(|(credential, _)| credential == name)
     };
-    let found = vault
-        .state()
-        .incidents
-        .iter()
-        .filter(|(id, _)| Some(*id) != closing);
+    let incidents = &vault.state().incidents;
+    // What is being closed is cut off already: waiting for another incident would help nobody, and two
+    // that have one key open would wait for each other.
+    if closing
+        .and_then(|id| incidents.get(id))
+        .is_some_and(|own| opened(&own))
+    {
+        return None;
+    }
+    let found = incidents.iter().filter(|(id, _)| Some(*id) != closing);
     found
         .into_iter()
         .find(|(_, incident)| opened(incident))
