@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use crate::crypto::{self, CryptoError, Unlocked};
-use crate::format::{GenerationHeader, Manifest, OpenedStatement, Participant, Record};
+use crate::crypto::{self, CryptoError, SealedPlace, Unlocked};
+use crate::format::{
+    Custodian, EnrolledToken, GenerationHeader, Manifest, OpenedStatement, Participant, Record,
+};
 use crate::ledger::Recorded;
+use crate::manifest::{Misfit, fits};
 use crate::model::{Digest, Name, Presence, Role};
 use crate::secret::{AccessKeySecret, RoleSecret, Share, SharedSecret};
 
@@ -21,11 +24,28 @@ pub enum Quorate {}
 /// The opening of one or more generations by one group of people.
 pub struct Ceremony<State> {
     headers: Vec<GenerationHeader>,
-    manifests: Vec<Manifest>,
+    /// Who is who now: a token that was retired since contributes no more.
+    in_force: Manifest,
     /// For each generation the shares that came in, by role and index.
     shares: Vec<BTreeMap<(Role, u8), Share>>,
     participants: Vec<Participant>,
     state: PhantomData<State>,
+}
+
+/// A token's place in a ceremony.
+struct SealedTo<'c> {
+    custodian: &'c Custodian,
+    enrolled: &'c EnrolledToken,
+    places: Vec<SealedPlace<'c>>,
+}
+
+/// Why two generations cannot be opened together.
+fn clash(one: &GenerationHeader, other: &GenerationHeader) -> Option<&'static str> {
+    if one.vault != other.vault {
+        return Some("it is of another vault than the others");
+    }
+    let twins = one.compartment == other.compartment && one.generation == other.generation;
+    twins.then_some("it is there twice")
 }
 
 /// Why a contribution was not taken.
@@ -46,17 +66,35 @@ pub enum NotTaken {
 }
 
 impl Ceremony<Collecting> {
-    /// Begins; each generation with the manifest that it was sealed under.
-    pub fn new(generations: Vec<(GenerationHeader, Manifest)>) -> Self {
-        let shares = generations.iter().map(|_| BTreeMap::new()).collect();
-        let (headers, manifests) = generations.into_iter().unzip();
-        Self {
+    /// Begins; each generation with the manifest that it was sealed under, and the manifest that is in
+    /// force now.
+    ///
+    /// # Errors
+    /// [`Misfit`] where a header is not what a rotation makes under its manifest, or where they do not
+    /// belong together.
+    pub fn new(
+        in_force: Manifest,
+        generations: Vec<(GenerationHeader, Manifest)>,
+    ) -> Result<Self, Misfit> {
+        let mut headers: Vec<GenerationHeader> = Vec::with_capacity(generations.len());
+        for (header, manifest) in generations {
+            fits(&header, &manifest)?;
+            if let Some(why) = headers.iter().find_map(|other| clash(other, &header)) {
+                return Err(Misfit {
+                    compartment: header.compartment,
+                    generation: header.generation,
+                    why,
+                });
+            }
+            headers.push(header);
+        }
+        Ok(Self {
+            shares: headers.iter().map(|_| BTreeMap::new()).collect(),
             headers,
-            manifests,
-            shares,
+            in_force,
             participants: Vec::new(),
             state: PhantomData,
-        }
+        })
     }
 
     /// The next role of which people are missing, and how many.
@@ -83,18 +121,11 @@ impl Ceremony<Collecting> {
         let Some((role, _)) = self.wanted() else {
             return Vec::new();
         };
-        let Some(manifest) = self.manifests.last() else {
-            return Vec::new();
-        };
-        manifest
+        self.in_force
             .tokens()
             .filter(|(custodian, _)| custodian.role == role && !self.has(&custodian.name))
             .map(|(_, token)| token.id())
-            .filter(|id| {
-                self.headers
-                    .iter()
-                    .all(|header| crypto::find_share(header, id).is_some())
-            })
+            .filter(|id| self.sealed_to(id).is_ok())
             .collect()
     }
 
@@ -104,21 +135,32 @@ impl Ceremony<Collecting> {
             .any(|participant| participant.custodian == *custodian)
     }
 
+    /// Whose a token is, and where its share stands in each generation: as the same person's, in the same
+    /// role.
+    fn sealed_to(&self, token: &Digest) -> Result<SealedTo<'_>, NotTaken> {
+        let (custodian, enrolled) = self.in_force.token(token).ok_or(NotTaken::NotSealedTo)?;
+        let place = |header| {
+            crypto::find_share(header, token)
+                .filter(|at| at.role() == custodian.role && *at.custodian() == custodian.name)
+                .ok_or(NotTaken::NotSealedTo)
+        };
+        Ok(SealedTo {
+            custodian,
+            enrolled,
+            places: self.headers.iter().map(place).collect::<Result<_, _>>()?,
+        })
+    }
+
     /// What a token is to be asked, one operation for each generation.
     ///
     /// # Errors
     /// [`NotTaken`].
     pub fn operations(&self, token: &Digest) -> Result<Vec<crypto::Operation>, NotTaken> {
-        let mut operations = Vec::with_capacity(self.headers.len());
-        for (header, manifest) in self.headers.iter().zip(&self.manifests) {
-            let (custodian, enrolled) = manifest.token(token).ok_or(NotTaken::NotSealedTo)?;
-            let place = crypto::find_share(header, token).ok_or(NotTaken::NotSealedTo)?;
-            let operation = place
-                .operation(&enrolled.keys.seal)
-                .map_err(|e| NotTaken::WrongShare(custodian.name.clone(), e))?;
-            operations.push(operation);
-        }
-        Ok(operations)
+        let to = self.sealed_to(token)?;
+        let wrong = |error| NotTaken::WrongShare(to.custodian.name.clone(), error);
+        let operation =
+            |place: &SealedPlace<'_>| place.operation(&to.enrolled.keys.seal).map_err(wrong);
+        to.places.iter().map(operation).collect()
     }
 
     /// Takes a token's answers, one for each generation in the order of [`Self::operations`].
@@ -129,25 +171,24 @@ impl Ceremony<Collecting> {
         if answers.len() != self.headers.len() {
             return Err(NotTaken::Answers(answers.len(), self.headers.len()));
         }
-        let manifest = self.manifests.last().ok_or(NotTaken::NotSealedTo)?;
-        let (custodian, enrolled) = manifest.token(token).ok_or(NotTaken::NotSealedTo)?;
-        if self.has(&custodian.name) {
-            return Err(NotTaken::Twice(custodian.name.clone()));
+        let to = self.sealed_to(token)?;
+        let (name, keys) = (&to.custodian.name, &to.enrolled.keys);
+        if self.has(name) {
+            return Err(NotTaken::Twice(name.clone()));
         }
-        let participant = Participant {
-            role: custodian.role,
-            custodian: custodian.name.clone(),
-            token: *token,
-            presence: enrolled.keys.presence,
-        };
         let mut opened = Vec::with_capacity(answers.len());
-        for (header, answer) in self.headers.iter().zip(answers) {
-            let place = crypto::find_share(header, token).ok_or(NotTaken::NotSealedTo)?;
+        for (place, answer) in to.places.iter().zip(answers) {
             let share = place
-                .open(&enrolled.keys.seal, answer)
-                .map_err(|e| NotTaken::WrongShare(custodian.name.clone(), e))?;
+                .open(&keys.seal, answer)
+                .map_err(|e| NotTaken::WrongShare(name.clone(), e))?;
             opened.push(((place.role(), place.index()), share));
         }
+        let participant = Participant {
+            role: to.custodian.role,
+            custodian: name.clone(),
+            token: *token,
+            presence: keys.presence,
+        };
         for (shares, (key, share)) in self.shares.iter_mut().zip(opened) {
             shares.insert(key, share);
         }
@@ -156,13 +197,17 @@ impl Ceremony<Collecting> {
     }
 
     /// The ceremony with its quorum, or as it was if somebody is still missing.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is no error: the ceremony goes on"
+    )]
     pub fn quorate(self) -> Result<Ceremony<Quorate>, Self> {
         if self.wanted().is_some() {
             return Err(self);
         }
         Ok(Ceremony {
             headers: self.headers,
-            manifests: self.manifests,
+            in_force: self.in_force,
             shares: self.shares,
             participants: self.participants,
             state: PhantomData,
@@ -214,11 +259,15 @@ impl Ceremony<Quorate> {
     }
 
     fn place(&self, record: &Record) -> Result<usize, CryptoError> {
+        let about = &record.about;
         let of = |header: &GenerationHeader| {
-            header.generation == record.about.generation
-                && header.compartment == record.about.compartment
+            header.vault == about.vault
+                && header.manifest == about.manifest
+                && header.compartment == about.compartment
+                && header.generation == about.generation
         };
-        self.headers.iter().position(of).ok_or(CryptoError::Quorum)
+        let place = self.headers.iter().position(of);
+        place.ok_or(CryptoError::OtherGeneration)
     }
 
     fn combine(&self, place: usize, role: Role) -> Result<RoleSecret, CryptoError> {
@@ -251,18 +300,23 @@ impl Opening {
         self.unlocked.witness()
     }
 
-    /// The secret access key, once the ledger holds the statement that it was opened.
+    /// The secret access key, once the ledger holds the statement that it was opened. One entry releases
+    /// one secret.
     ///
     /// # Errors
     /// [`CryptoError`] where the record was changed; [`CryptoError::Unrecorded`] where what was recorded
     /// is another opening.
     pub fn release(
         self,
-        recorded: &Recorded<OpenedStatement>,
+        recorded: Recorded<OpenedStatement>,
     ) -> Result<AccessKeySecret, CryptoError> {
-        let about = &self.record().about;
-        let stated = recorded.what();
-        if stated.access_key != about.access_key || stated.generation != about.generation {
+        let (about, stated) = (&self.record().about, recorded.what());
+        let same = stated.vault == about.vault
+            && stated.compartment == about.compartment
+            && stated.generation == about.generation
+            && stated.credential == about.credential
+            && stated.access_key == about.access_key;
+        if !same {
             return Err(CryptoError::Unrecorded);
         }
         self.unlocked.decrypt()

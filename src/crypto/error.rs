@@ -69,6 +69,9 @@ pub enum CryptoError {
     /// A plaintext that is not padded as it must be.
     #[error("what was sealed is no secret access key")]
     Padding,
+    /// A record of a generation that is not being opened.
+    #[error("the record belongs to none of the generations that are being opened")]
+    OtherGeneration,
     /// What the ledger holds is another opening.
     #[error("the ledger records another opening than this one")]
     Unrecorded,

@@ -8,7 +8,7 @@ use super::credential::{self, Derived, PADDED_LEN};
 use super::seal::{SHARE_INFO, SharePlace};
 use super::{CryptoError, SoftwareSigner, aead, sealbox, shamir};
 use crate::format::{CustodianShare, GenerationHeader, Record, RoleShares, TokenSeal};
-use crate::model::{Digest, Role, SealKey};
+use crate::model::{Digest, Name, Role, SealKey};
 use crate::secret::{AccessKeySecret, CredentialSecret, RoleSecret, Share, SharedSecret};
 
 /// Where a token's sealed share stands in a header.
@@ -75,6 +75,11 @@ impl SealedPlace<'_> {
         self.role.role
     }
 
+    /// Whose share it is.
+    pub fn custodian(&self) -> &Name {
+        &self.share.custodian
+    }
+
     /// The share's index.
     pub fn index(&self) -> u8 {
         self.share.index
@@ -130,11 +135,12 @@ impl Unlocked {
         &self.derived.witness
     }
 
-    /// Decrypts the secret access key. Only the ceremony calls this, with the record of the opening.
+    /// Decrypts the secret access key. Only [`crate::ceremony::Opening::release`] calls this, with the
+    /// proof that the opening is recorded; from outside the crate there is no other way to it.
     ///
     /// # Errors
     /// [`CryptoError`] where the record was changed.
-    pub fn decrypt(self) -> Result<AccessKeySecret, CryptoError> {
+    pub(crate) fn decrypt(self) -> Result<AccessKeySecret, CryptoError> {
         let (body, tag) = self
             .record
             .ciphertext

@@ -1,6 +1,7 @@
 //! The ledger with its meaning: entries are replayed into a state, every append is checked against it
 //! first, and what must be in the ledger before something happens is proved by a [`Recorded`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{Entry, Event};
@@ -52,6 +53,9 @@ pub enum JournalError {
         /// How many entries were seen.
         seen: u64,
     },
+    /// Somebody put a manifest in force after the vault was opened here.
+    #[error("manifest {0} was put in force meanwhile")]
+    Outdated(u64),
     /// What was to be recorded contradicts the ledger.
     #[error("it cannot be recorded: {0}")]
     Refused(Impossible),
@@ -102,7 +106,7 @@ pub struct Journal<'a> {
     name: &'a Name,
     signer: &'a SoftwareSigner,
     ledger: Ledger<'a>,
-    state: VaultState,
+    reading: Reading,
     /// The state may be ahead of the ledger: an append failed.
     stale: bool,
 }
@@ -119,40 +123,21 @@ impl<'a> Journal<'a> {
         name: &'a Name,
         signer: &'a SoftwareSigner,
     ) -> Result<Self, JournalError> {
-        let mut state = VaultState::default();
-        let mut found = seen.filter(|seen| seen.size == 0).map(|_| true);
-        let ledger = Ledger::replay(store, chain.vault(), |entry| {
-            if let Some(seen) = seen.filter(|seen| seen.size == entry.head.size) {
-                found = Some(entry.head.root == seen.root);
-            }
-            apply(&mut state, &*chain, entry)
-        })?;
-        if let Some(seen) = seen {
-            let size = ledger.head().size;
-            if size < seen.size {
-                return Err(JournalError::CutOff {
-                    seen: seen.size,
-                    found: size,
-                });
-            }
-            if found != Some(true) {
-                return Err(JournalError::Forked { seen: seen.size });
-            }
-        }
+        let (ledger, reading) = read_all(store, &*chain, seen)?;
         Ok(Self {
             store,
             chain,
             name,
             signer,
             ledger,
-            state,
+            reading,
             stale: false,
         })
     }
 
     /// What the ledger adds up to.
     pub fn state(&self) -> &VaultState {
-        &self.state
+        &self.reading.state
     }
 
     /// Where the ledger stands.
@@ -173,25 +158,25 @@ impl<'a> Journal<'a> {
     /// Reads what others have appended since.
     ///
     /// # Errors
-    /// [`JournalError`].
+    /// [`JournalError`]; [`JournalError::Outdated`] where they put a manifest in force that
+    /// [`Journal::adopt`] was not told of.
     pub fn reload(&mut self) -> Result<(), JournalError> {
+        let chain = Arc::clone(&self.chain);
         if self.stale {
-            let mut state = VaultState::default();
-            let chain = Arc::clone(&self.chain);
-            self.ledger = Ledger::replay(self.store, chain.vault(), |entry| {
-                apply(&mut state, &*chain, entry)
-            })?;
-            self.state = state;
+            let head = self.ledger.head();
+            let seen = Seen {
+                size: head.size,
+                root: head.root,
+            };
+            (self.ledger, self.reading) =
+                read_all(self.store, &*chain, Some(seen)).map_err(outdated)?;
             self.stale = false;
             return Ok(());
         }
-        let (state, chain) = (&mut self.state, &self.chain);
-        let read = self.ledger.refresh(|entry| apply(state, &**chain, entry));
-        if let Err(error) = read {
-            self.stale = true;
-            return Err(error);
-        }
-        Ok(())
+        let reading = &mut self.reading;
+        let read = self.ledger.refresh(|entry| reading.read(&*chain, entry));
+        self.stale = read.is_err();
+        read.map(drop).map_err(outdated)
     }
 
     /// Records one event: when this returns it is durable.
@@ -251,16 +236,16 @@ impl<'a> Journal<'a> {
         bytes: &[Vec<u8>],
     ) -> Result<Option<u64>, JournalError> {
         let head = self.ledger.head();
-        let writer = writer(&self.state, &*self.chain, &self.signer.public());
         self.stale = true;
-        for entry in entries {
-            check_manifest(&*self.chain, &entry.event)
-                .and_then(|()| self.state.apply(entry, writer))
+        for (index, entry) in (head.size..).zip(entries) {
+            self.reading
+                .take(&*self.chain, entry, index, &self.signer.public())
                 .map_err(JournalError::Refused)?;
         }
         let signer = LedgerSigner::new(self.name.clone(), self.signer.seed());
         match self.ledger.append_at(&head, bytes, &signer) {
-            Ok(_) => {
+            Ok(after) => {
+                self.reading.heads.insert(after.size, after.root);
                 self.stale = false;
                 Ok(Some(head.size))
             }
@@ -317,32 +302,110 @@ fn written(now: Timestamp, events: Vec<Event>) -> Result<(Vec<Entry>, Vec<Vec<u8
     Ok((entries, bytes))
 }
 
-/// Takes an entry that was read into account.
-fn apply(
-    state: &mut VaultState,
-    chain: &dyn Rights,
-    entry: &EntryAt<'_>,
-) -> Result<(), JournalError> {
-    let impossible = |reason| JournalError::Impossible {
-        index: entry.index,
-        commit: entry.commit,
-        reason,
-    };
-    let read: Entry = serde_json::from_slice(entry.bytes)
-        .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
-    check_manifest(chain, &read.event).map_err(impossible)?;
-    let writer = writer(state, chain, entry.signer_key);
-    state.apply(&read, writer).map_err(impossible)
+/// What was read of a ledger.
+struct Reading {
+    state: VaultState,
+    /// The root hash at the size of every head.
+    heads: BTreeMap<u64, Digest>,
 }
 
-/// Who a key belongs to under the manifest that the ledger says was in force.
-fn writer(state: &VaultState, chain: &dyn Rights, key: &[u8; 32]) -> Writer {
-    let id = digest(key);
-    let version = state.manifest.map_or(0, |(version, _)| version);
-    if chain.is_rotator(version, &id) {
-        Writer::Rotator
-    } else {
-        Writer::Station(id)
+impl Reading {
+    fn new() -> Self {
+        let none = Head::default();
+        Self {
+            state: VaultState::default(),
+            heads: BTreeMap::from([(none.size, none.root)]),
+        }
+    }
+
+    /// Takes an entry that was read into account.
+    fn read(&mut self, chain: &dyn Rights, at: &EntryAt<'_>) -> Result<(), JournalError> {
+        let impossible = |reason| JournalError::Impossible {
+            index: at.index,
+            commit: at.commit,
+            reason,
+        };
+        let entry: Entry = serde_json::from_slice(at.bytes)
+            .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
+        self.take(chain, &entry, at.index, at.signer_key)
+            .map_err(impossible)?;
+        self.heads.insert(at.head.size, at.head.root);
+        Ok(())
+    }
+
+    /// Takes an entry into account that stands, or is to stand, at an index and is signed by a key.
+    fn take(
+        &mut self,
+        chain: &dyn Rights,
+        entry: &Entry,
+        index: u64,
+        key: &[u8; 32],
+    ) -> Result<(), Impossible> {
+        check_manifest(chain, &entry.event)?;
+        self.check_ground(&entry.event, index)?;
+        // The founder writes the first entry by the right that the first manifest gives.
+        let version = self.state.manifest.map_or(1, |(version, _)| version);
+        let id = digest(key);
+        let writer = if chain.is_rotator(version, &id) {
+            Writer::Rotator
+        } else {
+            Writer::Station(id)
+        };
+        self.state.apply(entry, writer)
+    }
+
+    /// A witness's statement names the ledger that it was made on: the beginning of this one, or it was
+    /// carried here from another history.
+    fn check_ground(&self, event: &Event, index: u64) -> Result<(), Impossible> {
+        let Event::Opened { statement } = event else {
+            return Ok(());
+        };
+        let stated: OpenedStatement = statement
+            .document()
+            .map_err(|e| Impossible::Malformed(e.to_string()))?;
+        let root = self.heads.get(&stated.ledger_size);
+        if stated.ledger_size <= index && root == Some(&stated.ledger_root) {
+            return Ok(());
+        }
+        Err(Impossible::Witness(
+            stated.credential.to_string(),
+            "it was made on another ledger",
+        ))
+    }
+}
+
+/// Reads a whole ledger, and compares it with what was seen of it before.
+fn read_all<'s>(
+    store: &'s dyn Store,
+    chain: &dyn Rights,
+    seen: Option<Seen>,
+) -> Result<(Ledger<'s>, Reading), JournalError> {
+    let mut reading = Reading::new();
+    let ledger = Ledger::replay(store, chain.vault(), |entry| reading.read(chain, entry))?;
+    let Some(seen) = seen else {
+        return Ok((ledger, reading));
+    };
+    let found = ledger.head().size;
+    if found < seen.size {
+        return Err(JournalError::CutOff {
+            seen: seen.size,
+            found,
+        });
+    }
+    if reading.heads.get(&seen.size) != Some(&seen.root) {
+        return Err(JournalError::Forked { seen: seen.size });
+    }
+    Ok((ledger, reading))
+}
+
+/// What is forged at the opening of a vault has another reason once it is open: somebody was faster.
+fn outdated(error: JournalError) -> JournalError {
+    match error {
+        JournalError::Impossible {
+            reason: Impossible::NoManifest(version),
+            ..
+        } => JournalError::Outdated(version),
+        other => other,
     }
 }
 
@@ -354,8 +417,9 @@ fn check_manifest(chain: &dyn Rights, event: &Event) -> Result<(), Impossible> {
         _ => return Ok(()),
     };
     match chain.digest(version) {
+        None => Err(Impossible::NoManifest(version)),
         Some(digest) if digest == *manifest => Ok(()),
-        _ => Err(Impossible::Contradiction(format!(
+        Some(_) => Err(Impossible::Contradiction(format!(
             "manifest {version} is not the one that lies in the vault"
         ))),
     }

@@ -14,6 +14,7 @@ mod commit;
 mod derived;
 mod error;
 mod event;
+mod incidents;
 mod journal;
 mod log;
 mod names;

@@ -1,12 +1,8 @@
 //! Replay: from entries to a state, refusing what cannot have happened.
 
 use super::event::{Entry, Event};
-use super::state::{
-    CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState, VaultState,
-};
-use crate::crypto;
-use crate::format::{OpenedStatement, digest};
-use crate::model::{AccessKeyId, Digest, Name, SignAlgorithm, SignKey, Timestamp};
+use super::state::{CredentialState, KeyIntent, KeyState, VaultState};
+use crate::model::{AccessKeyId, Digest, Name, Timestamp};
 
 /// Who signed the commit that an entry stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +25,15 @@ pub enum Impossible {
     /// It speaks of something that does not exist, or exists already.
     #[error("{0}")]
     Contradiction(String),
+    /// It puts a manifest in force that does not lie in the vault, as far as was looked.
+    #[error("there is no manifest {0} in the vault")]
+    NoManifest(u64),
     /// A witness's statement is not signed by the witness, or says something else than the ledger.
     #[error("the witness's statement on {0} is not good: {1}")]
     Witness(String, &'static str),
 }
 
-fn contradiction(text: impl Into<String>) -> Impossible {
+pub(super) fn contradiction(text: impl Into<String>) -> Impossible {
     Impossible::Contradiction(text.into())
 }
 
@@ -44,6 +43,9 @@ impl VaultState {
     /// # Errors
     /// [`Impossible`]; the state must not be used any more then.
     pub fn apply(&mut self, entry: &Entry, writer: Writer) -> Result<(), Impossible> {
+        if self.vault.is_none() && !matches!(entry.event, Event::VaultFounded { .. }) {
+            return Err(contradiction("the vault is not founded yet"));
+        }
         if let Writer::Station(key) = writer {
             if entry.event.needs_rotator() {
                 return Err(Impossible::Writer(entry.event.name()));
@@ -59,35 +61,46 @@ impl VaultState {
                 compartment,
                 generation,
                 header,
+                manifest,
                 ..
-            } => self.rotation_begun(compartment, *generation, *header),
+            } => self.rotation_begun(compartment, *generation, *header, *manifest),
             Event::GenerationCommitted {
                 compartment,
                 generation,
                 credentials,
             } => self.committed(compartment, *generation, credentials, time),
-            Event::IncidentDeclared { .. }
-            | Event::Opened { .. }
-            | Event::ClosingIntended { .. }
-            | Event::SessionsDenied { .. }
-            | Event::ClosingFailed { .. }
-            | Event::IncidentClosed { .. } => self.apply_incident(&entry.event, time),
             Event::Refused { .. } => {
                 self.refusals += 1;
                 Ok(())
             }
-            Event::ManifestIntended { .. }
+            Event::ManifestIntended { .. } => Ok(()),
+            Event::KeyIntended { .. }
+            | Event::KeySealed { .. }
+            | Event::KeyProved { .. }
+            | Event::KeyRetiring { .. }
+            | Event::KeyDeactivated { .. }
+            | Event::KeyDeleted { .. }
+            | Event::KeyMissing { .. }
+            | Event::KeyAbandoned { .. }
+            | Event::KeyRefused { .. }
+            | Event::RotationFailed { .. } => self.apply_key(&entry.event, time),
+            Event::IncidentDeclared { .. }
             | Event::OpeningIntended { .. }
+            | Event::Opened { .. }
             | Event::Delivered { .. }
-            | Event::Released { .. } => Ok(()),
-            _ => self.apply_key(&entry.event, time),
+            | Event::Released { .. }
+            | Event::ClosingIntended { .. }
+            | Event::SessionsDenied { .. }
+            | Event::ClosingFailed { .. }
+            | Event::IncidentClosed { .. } => self.apply_incident(&entry.event, time),
         }
     }
 
     fn founded(&mut self, vault: Digest) -> Result<(), Impossible> {
-        if self.manifest.is_some() {
+        if self.vault.is_some() {
             return Err(contradiction("a vault is founded once"));
         }
+        self.vault = Some(vault);
         self.manifest = Some((1, vault));
         Ok(())
     }
@@ -126,7 +139,13 @@ impl VaultState {
         compartment: &Name,
         generation: u64,
         header: Digest,
+        manifest: Digest,
     ) -> Result<(), Impossible> {
+        if self.manifest.is_none_or(|(_, digest)| digest != manifest) {
+            return Err(contradiction(format!(
+                "generation {generation} of {compartment} is sealed under a manifest that is not in force"
+            )));
+        }
         let state = self.compartments.entry(compartment.clone()).or_default();
         if generation <= state.generation {
             return Err(contradiction(format!(
@@ -146,8 +165,20 @@ impl VaultState {
         credentials: &[Name],
         time: Timestamp,
     ) -> Result<(), Impossible> {
+        let begun = self
+            .compartments
+            .get(compartment)
+            .is_some_and(|state| state.headers.contains_key(&generation));
+        if !begun {
+            return Err(contradiction(format!(
+                "generation {generation} of {compartment} is committed and was never begun"
+            )));
+        }
         for name in credentials {
             let credential = self.credential(name)?;
+            if credential.definition.compartment != *compartment {
+                return Err(contradiction(format!("{name} is not in {compartment}")));
+            }
             let key = credential
                 .keys
                 .iter_mut()
@@ -164,18 +195,27 @@ impl VaultState {
             credential.failed = None;
         }
         let state = self.compartments.entry(compartment.clone()).or_default();
-        state.committed = Some((generation, time));
-        state.unfinished = None;
+        if state
+            .committed
+            .is_none_or(|(newest, _)| newest <= generation)
+        {
+            state.committed = Some((generation, time));
+        }
+        state.unfinished.take_if(|begun| *begun <= generation);
         Ok(())
     }
 
-    fn credential(&mut self, name: &Name) -> Result<&mut CredentialState, Impossible> {
+    pub(super) fn credential(&mut self, name: &Name) -> Result<&mut CredentialState, Impossible> {
         self.credentials
             .get_mut(name)
             .ok_or_else(|| contradiction(format!("there is no credential {name}")))
     }
 
-    fn key(&mut self, name: &Name, id: &AccessKeyId) -> Result<&mut KeyState, Impossible> {
+    pub(super) fn key(
+        &mut self,
+        name: &Name,
+        id: &AccessKeyId,
+    ) -> Result<&mut KeyState, Impossible> {
         self.credential(name)?
             .key_mut(id)
             .ok_or_else(|| contradiction(format!("{id} was never sealed for {name}")))
@@ -187,34 +227,23 @@ impl VaultState {
                 credential,
                 generation,
                 existing,
-            } => {
-                let intent = KeyIntent {
-                    generation: *generation,
-                    existing: existing.clone(),
-                };
-                self.credential(credential)?.intent = Some(intent);
-            }
+            } => self.key_intended(credential, *generation, existing)?,
             Event::KeyAbandoned {
                 credential,
                 generation,
             } => {
                 let state = self.credential(credential)?;
-                state
-                    .intent
-                    .take_if(|intent| intent.generation == *generation);
+                let of = |intent: &mut KeyIntent| intent.generation == *generation;
+                if state.intent.take_if(of).is_none() {
+                    return Err(contradiction(format!(
+                        "{credential} gives up a key that was not intended"
+                    )));
+                }
             }
             Event::KeySealed { .. } => self.key_sealed(event, time)?,
             Event::KeyProved {
                 credential, key, ..
             } => self.key(credential, key)?.proved = true,
-            Event::KeyRetiring {
-                credential, key, ..
-            } => {
-                // An orphan was never sealed, and is not known here.
-                if let Some(known) = self.credential(credential)?.key_mut(key) {
-                    known.retiring = true;
-                }
-            }
             Event::KeyDeactivated { credential, key } => {
                 let key = self.key(credential, key)?;
                 key.deactivated = key.deactivated.or(Some(time));
@@ -223,12 +252,49 @@ impl VaultState {
             Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = true,
             Event::KeyRefused {
                 credential, key, ..
-            } => self.key(credential, key)?.refused = true,
+            } => {
+                let key = self.key(credential, key)?;
+                if key.deactivated.is_none() && !key.gone {
+                    let id = &key.id;
+                    return Err(contradiction(format!("{id} is refused while it is active")));
+                }
+                key.refused = true;
+            }
             Event::RotationFailed { credential, code } => {
                 self.credential(credential)?.failed = Some((time, code.clone()));
             }
+            Event::KeyRetiring {
+                credential, key, ..
+            } => {
+                // An orphan was never sealed, and is not known here.
+                if let Some(known) = self.credential(credential)?.key_mut(key) {
+                    known.retiring = true;
+                }
+            }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A key is made only in the generation that is being rotated.
+    fn key_intended(
+        &mut self,
+        name: &Name,
+        generation: u64,
+        existing: &[AccessKeyId],
+    ) -> Result<(), Impossible> {
+        let compartment = self.credential(name)?.definition.compartment.clone();
+        let state = self.compartments.get(&compartment);
+        if state.and_then(|state| state.unfinished) != Some(generation) {
+            return Err(contradiction(format!(
+                "a key of {name} is intended in generation {generation}, which is not the one that was \
+                 begun last"
+            )));
+        }
+        self.credential(name)?.intent = Some(KeyIntent {
+            generation,
+            existing: existing.to_vec(),
+        });
         Ok(())
     }
 
@@ -277,117 +343,6 @@ impl VaultState {
         let state = self.credential(credential)?;
         if let Some(known) = state.key_mut(key) {
             known.gone = true;
-        }
-        Ok(())
-    }
-
-    fn apply_incident(&mut self, event: &Event, time: Timestamp) -> Result<(), Impossible> {
-        match event {
-            Event::IncidentDeclared {
-                incident,
-                reason,
-                credentials,
-                expires,
-            } => {
-                let state = IncidentState {
-                    reason: reason.clone(),
-                    credentials: credentials.clone(),
-                    declared: time,
-                    expires: *expires,
-                    phase: IncidentPhase::Open,
-                    opened: Vec::new(),
-                    sessions_denied: Default::default(),
-                    failure: None,
-                };
-                if self.incidents.insert(incident.clone(), state).is_some() {
-                    return Err(contradiction(format!(
-                        "incident {incident} is declared twice"
-                    )));
-                }
-            }
-            Event::Opened { statement } => self.opened(statement)?,
-            Event::ClosingIntended { incident, .. } => {
-                let incident = self.incident(incident)?;
-                if incident.is_live() {
-                    incident.phase = IncidentPhase::Closing;
-                }
-            }
-            Event::SessionsDenied { credential, before } => {
-                for incident in self.incidents.values_mut().filter(|i| i.is_live()) {
-                    if incident.opened.iter().any(|(name, _)| name == credential) {
-                        incident.sessions_denied.insert(credential.clone(), *before);
-                    }
-                }
-            }
-            Event::ClosingFailed { incident, code } => {
-                self.incident(incident)?.failure = Some(code.clone());
-            }
-            Event::IncidentClosed { incident } => self.closed(incident)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn incident(&mut self, id: &Name) -> Result<&mut IncidentState, Impossible> {
-        self.incidents
-            .get_mut(id)
-            .ok_or_else(|| contradiction(format!("there is no incident {id}")))
-    }
-
-    /// An incident is closed only if every key that was opened in it was seen to be refused.
-    fn closed(&mut self, id: &Name) -> Result<(), Impossible> {
-        let opened = self.incident(id)?.opened.clone();
-        for (credential, key) in opened {
-            let key = self.key(&credential, &key)?;
-            if !key.refused && !key.gone {
-                return Err(contradiction(format!(
-                    "{id} is closed while {} may live",
-                    key.id
-                )));
-            }
-        }
-        let incident = self.incident(id)?;
-        incident.phase = IncidentPhase::Closed;
-        incident.failure = None;
-        Ok(())
-    }
-
-    fn opened(&mut self, envelope: &crate::format::dsse::Envelope) -> Result<(), Impossible> {
-        let statement: OpenedStatement = envelope
-            .document()
-            .map_err(|e| Impossible::Malformed(e.to_string()))?;
-        let name = statement.credential.clone();
-        let bad = |why| Impossible::Witness(name.to_string(), why);
-        let key = self.key(&statement.credential, &statement.access_key)?;
-        if key.generation != statement.generation {
-            return Err(bad("it names another generation"));
-        }
-        let [signature] = envelope.signatures.as_slice() else {
-            return Err(bad("it must bear one signature"));
-        };
-        if signature.keyid != digest(&key.witness) {
-            return Err(bad("it is signed by another key"));
-        }
-        let witness = SignKey {
-            algorithm: SignAlgorithm::Ed25519,
-            public: key.witness.clone(),
-        };
-        crypto::verify(&witness, &envelope.signed_bytes(), &signature.sig)
-            .map_err(|_| bad("the signature does not verify"))?;
-        if !key.can_be_opened() {
-            return Err(contradiction(format!(
-                "{} of {name} is not in force any more",
-                key.id
-            )));
-        }
-        key.opened_in.push(statement.incident.clone());
-        let incident = self.incident(&statement.incident)?;
-        if !incident.is_live() {
-            return Err(bad("its incident is closed"));
-        }
-        let opened = (statement.credential, statement.access_key);
-        if !incident.opened.contains(&opened) {
-            incident.opened.push(opened);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What the ledger adds up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::CredentialDefinition;
 use crate::model::{AccessKeyId, Digest, Name, Reason, Timestamp};
@@ -14,12 +14,16 @@ pub struct VaultState {
     pub compartments: BTreeMap<Name, CompartmentState>,
     /// The incidents, by their id, which begins with their date.
     pub incidents: BTreeMap<Name, IncidentState>,
+    /// The vault's fingerprint, once it is founded.
+    pub vault: Option<Digest>,
     /// The newest manifest that the ledger knows of.
     pub manifest: Option<(u64, Digest)>,
     /// Entries that stations wrote that no manifest names, by key id.
     pub strangers: BTreeMap<Digest, u64>,
-    /// The refusals, newest last, with their time.
+    /// How many refusals there were.
     pub refusals: u64,
+    /// The witnesses' statements, by the digest of their payload.
+    pub(super) statements: BTreeSet<Digest>,
 }
 
 /// A compartment's rotations.
@@ -97,6 +101,13 @@ impl CredentialState {
     /// The key that an opening gives: the newest that is committed, and neither dead nor about to be.
     pub fn current(&self) -> Option<&KeyState> {
         self.keys.iter().rev().find(|key| key.can_be_opened())
+    }
+
+    /// Whether a newer key than this one was proved and committed.
+    pub fn is_replaced(&self, key: &KeyState) -> bool {
+        self.keys
+            .iter()
+            .any(|other| other.committed && other.generation > key.generation)
     }
 
     /// The key of that id.

@@ -227,6 +227,15 @@ fn follows(
     if manifest.vault != before.vault || manifest.nonce != before.nonce {
         return broken("it is of another vault");
     }
+    let same_hands = before.tokens().all(|(owner, token)| {
+        manifest.token(&token.id()).is_none_or(|(now, again)| {
+            (&now.name, now.role) == (&owner.name, owner.role) && again.keys == token.keys
+        })
+    });
+    if !same_hands {
+        // Shares stay sealed to it: another's hands would hold what was never meant for them.
+        return broken("a token changes hands, its role or what it proves");
+    }
     let kept = before
         .retired
         .iter()

@@ -2,8 +2,10 @@
 
 mod chain;
 mod change;
+mod fit;
 mod sound;
 
 pub use chain::{Chain, Pin, Untrusted};
 pub use change::{ChangeRefused, Draft};
+pub use fit::{Misfit, fits};
 pub use sound::{Unsound, check};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::format::Manifest;
-use crate::model::{Presence, Role, SignAlgorithm};
+use crate::model::{Presence, Role, SignAlgorithm, SignKey};
 
 /// Why a manifest contradicts the rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +118,9 @@ fn keys(token: &crate::format::EnrolledToken) -> Result<(), Unsound> {
 
 fn thresholds(manifest: &Manifest) -> Result<(), Unsound> {
     for role in Role::ALL {
-        let holders = manifest.holders(role).count();
+        // Not by `holders`, which ends where the indices of shares do.
+        let of_role = manifest.custodians.iter().filter(|c| c.role == role);
+        let holders = of_role.count();
         let threshold = manifest.thresholds.of(role);
         let least = if role == Role::So && holders == 0 {
             0
@@ -157,7 +159,11 @@ fn rotators(manifest: &Manifest) -> Result<(), Unsound> {
     let mut seen = BTreeSet::new();
     for rotator in &manifest.rotators {
         let key = data_encoding::HEXLOWER.encode(&rotator.public);
-        if rotator.public.len() != 32 {
+        let public = SignKey {
+            algorithm: SignAlgorithm::Ed25519,
+            public: rotator.public.clone(),
+        };
+        if crate::crypto::check_sign_key(&public).is_err() {
             return Err(Unsound::Rotators(format!(
                 "the key of rotator {} is none",
                 rotator.name

@@ -5,7 +5,7 @@ use crate::ceremony::NotTaken;
 use crate::crypto::CryptoError;
 use crate::format::dsse::Malformed;
 use crate::ledger::JournalError;
-use crate::manifest::{ChangeRefused, Untrusted};
+use crate::manifest::{ChangeRefused, Misfit, Untrusted};
 use crate::model::{Class, Failure};
 use crate::ports::{CloudError, Declined, Forgetful, NoEntropy, StoreError, TokenError};
 
@@ -150,6 +150,13 @@ impl From<JournalError> for Failure {
                 "nothing was released",
             )
             .hint("breakglass ledger verify, then run the same command again"),
+            JournalError::Outdated(_) => Self::new(
+                Class::HalfDone,
+                "manifest-overtaken",
+                text,
+                "what was done is in the ledger; nothing more was done",
+            )
+            .hint("run the same command again: it goes on under the new manifest"),
             JournalError::Refused(_) => {
                 Self::new(Class::Refused, "not-recordable", text, UNCHANGED)
             }
@@ -226,6 +233,19 @@ impl From<NotTaken> for Failure {
                 Self::new(Class::Integrity, "wrong-share", text, "nothing was opened").hint(CALL)
             }
         }
+    }
+}
+
+impl From<Misfit> for Failure {
+    fn from(error: Misfit) -> Self {
+        let text = error.to_string();
+        Self::new(
+            Class::Integrity,
+            "header-misfit",
+            text,
+            "nothing was opened",
+        )
+        .hint(CALL)
     }
 }
 

@@ -386,7 +386,7 @@ fn hold_ceremony(
         "open {count} credential{}",
         if count == 1 { "" } else { "s" }
     );
-    let mut ceremony = Ceremony::new(headers);
+    let mut ceremony = Ceremony::new(vault.manifest().clone(), headers)?;
     while let Some((role, missing)) = ceremony.wanted() {
         operator.notice(Notice::Step(format!("{} needed: {missing}", role.title())));
         contribute(vault, &mut ceremony, declared, &purpose, operator)?;
@@ -460,7 +460,7 @@ fn release(
 ) -> Result<Vec<(AccessKeyId, AccessKeySecret)>, Failure> {
     let recorded = record_openings(vault, declared, participants, &openings)?;
     let mut released = Vec::with_capacity(openings.len());
-    for (opening, recorded) in openings.into_iter().zip(&recorded) {
+    for (opening, recorded) in openings.into_iter().zip(recorded) {
         let access_key = opening.record().about.access_key.clone();
         released.push((access_key, opening.release(recorded)?));
     }

@@ -1,0 +1,212 @@
+//! Replay of what belongs to incidents: opening and closing.
+
+use std::collections::BTreeSet;
+
+use super::event::Event;
+use super::replay::{Impossible, contradiction};
+use super::state::{IncidentPhase, IncidentState, VaultState};
+use crate::crypto;
+use crate::format::dsse::Envelope;
+use crate::format::{OpenedStatement, Participant, digest};
+use crate::model::{Name, Role, SignAlgorithm, SignKey, Timestamp};
+
+impl VaultState {
+    pub(super) fn apply_incident(
+        &mut self,
+        event: &Event,
+        time: Timestamp,
+    ) -> Result<(), Impossible> {
+        match event {
+            Event::IncidentDeclared { .. } => self.declared(event, time),
+            Event::OpeningIntended {
+                incident,
+                credentials,
+                ..
+            } => {
+                let state = self.incident(incident)?;
+                let all = credentials.iter().all(|c| state.credentials.contains(c));
+                if all && state.phase == IncidentPhase::Open {
+                    return Ok(());
+                }
+                Err(contradiction(format!(
+                    "something is to be opened in {incident} that may not be"
+                )))
+            }
+            Event::Opened { statement } => self.opened(statement),
+            Event::Delivered {
+                incident,
+                credentials,
+                ..
+            } => {
+                let state = self.incident(incident)?;
+                let opened = |name| state.opened.iter().any(|(opened, _)| opened == name);
+                if state.is_live() && credentials.iter().all(opened) {
+                    return Ok(());
+                }
+                Err(contradiction(format!(
+                    "something is handed over in {incident} that is not open in it"
+                )))
+            }
+            // A child may outlive the closing of its incident.
+            Event::Released { incident, .. } => self.incident(incident).map(drop),
+            Event::ClosingIntended { incident, .. } => {
+                let incident = self.incident(incident)?;
+                if incident.is_live() {
+                    incident.phase = IncidentPhase::Closing;
+                }
+                Ok(())
+            }
+            Event::SessionsDenied { credential, before } => {
+                self.credential(credential)?;
+                for incident in self.incidents.values_mut().filter(|i| i.is_live()) {
+                    if incident.opened.iter().any(|(name, _)| name == credential) {
+                        incident.sessions_denied.insert(credential.clone(), *before);
+                    }
+                }
+                Ok(())
+            }
+            Event::ClosingFailed { incident, code } => {
+                self.incident(incident)?.failure = Some(code.clone());
+                Ok(())
+            }
+            Event::IncidentClosed { incident } => self.closed(incident),
+            _ => Ok(()),
+        }
+    }
+
+    fn incident(&mut self, id: &Name) -> Result<&mut IncidentState, Impossible> {
+        self.incidents
+            .get_mut(id)
+            .ok_or_else(|| contradiction(format!("there is no incident {id}")))
+    }
+
+    fn declared(&mut self, event: &Event, time: Timestamp) -> Result<(), Impossible> {
+        let Event::IncidentDeclared {
+            incident,
+            reason,
+            credentials,
+            expires,
+        } = event
+        else {
+            return Ok(());
+        };
+        for name in credentials {
+            self.credential(name)?;
+        }
+        let state = IncidentState {
+            reason: reason.clone(),
+            credentials: credentials.clone(),
+            declared: time,
+            expires: *expires,
+            phase: IncidentPhase::Open,
+            opened: Vec::new(),
+            sessions_denied: Default::default(),
+            failure: None,
+        };
+        match self.incidents.insert(incident.clone(), state) {
+            None => Ok(()),
+            Some(_) => Err(contradiction(format!(
+                "incident {incident} is declared twice"
+            ))),
+        }
+    }
+
+    /// An incident is closed only if every key that was opened in it was seen to be refused, sessions made
+    /// with it are denied, and a newer one has taken its place.
+    fn closed(&mut self, id: &Name) -> Result<(), Impossible> {
+        let incident = self.incident(id)?;
+        let (opened, denied) = (incident.opened.clone(), incident.sessions_denied.clone());
+        for (name, key) in opened {
+            let still = |what| Err(contradiction(format!("{id} is closed while {what}")));
+            let credential = self.credential(&name)?;
+            let Some(known) = credential.key(&key) else {
+                continue;
+            };
+            if !known.refused {
+                return still(format!("{key} may live"));
+            }
+            if !denied.contains_key(&name) {
+                return still(format!("sessions of {name} may live"));
+            }
+            if !credential.is_replaced(known) {
+                return still(format!("{key} is not replaced"));
+            }
+        }
+        let incident = self.incident(id)?;
+        incident.phase = IncidentPhase::Closed;
+        incident.failure = None;
+        Ok(())
+    }
+
+    /// A witness's statement: signed by the key that was recorded when the access key was sealed, and in
+    /// agreement with what the ledger says.
+    fn opened(&mut self, envelope: &Envelope) -> Result<(), Impossible> {
+        let statement: OpenedStatement = envelope
+            .document()
+            .map_err(|e| Impossible::Malformed(e.to_string()))?;
+        let name = statement.credential.clone();
+        let bad = |why| Impossible::Witness(name.to_string(), why);
+        if self.vault != Some(statement.vault) {
+            return Err(bad("it is of another vault"));
+        }
+        let compartment = &self.credential(&name)?.definition.compartment;
+        let elsewhere = *compartment != statement.compartment;
+        let key = self.key(&name, &statement.access_key)?;
+        if elsewhere || key.generation != statement.generation {
+            return Err(bad("it names another generation"));
+        }
+        witnessed(envelope, &key.witness).map_err(bad)?;
+        if !key.can_be_opened() {
+            let id = &key.id;
+            return Err(contradiction(format!(
+                "{id} of {name} is not in force any more"
+            )));
+        }
+        people(&statement.participants).map_err(bad)?;
+        key.opened_in.push(statement.incident.clone());
+        let incident = self.incident(&statement.incident)?;
+        if incident.phase != IncidentPhase::Open {
+            return Err(bad("its incident is closed or being closed"));
+        }
+        if !incident.credentials.contains(&name) {
+            return Err(bad("its incident was not declared for it"));
+        }
+        if incident.expires != statement.expires {
+            return Err(bad("it names another lease"));
+        }
+        let opened = (statement.credential, statement.access_key);
+        if !incident.opened.contains(&opened) {
+            incident.opened.push(opened);
+        }
+        if !self.statements.insert(envelope.digest()) {
+            return Err(bad("it stands in the ledger already"));
+        }
+        Ok(())
+    }
+}
+
+fn witnessed(envelope: &Envelope, public: &[u8]) -> Result<(), &'static str> {
+    let [signature] = envelope.signatures.as_slice() else {
+        return Err("it must bear one signature");
+    };
+    if signature.keyid != digest(public) {
+        return Err("it is signed by another key");
+    }
+    let witness = SignKey {
+        algorithm: SignAlgorithm::Ed25519,
+        public: public.to_vec(),
+    };
+    crypto::verify(&witness, &envelope.signed_bytes(), &signature.sig)
+        .map_err(|_| "the signature does not verify")
+}
+
+/// At least one person of each opening role, and nobody twice.
+fn people(participants: &[Participant]) -> Result<(), &'static str> {
+    let names: BTreeSet<&Name> = participants.iter().map(|p| &p.custodian).collect();
+    let present = |role| participants.iter().any(|p| p.role == role);
+    if names.len() == participants.len() && Role::OPENING.into_iter().all(present) {
+        Ok(())
+    } else {
+        Err("it does not name people of both roles")
+    }
+}
