@@ -137,6 +137,14 @@ impl Server {
         Some(serde_json::from_str(&text).expect("a policy is JSON"))
     }
 
+    /// The secret of every access key that was ever made, deleted ones too. Only on [`Lane::Moto`].
+    pub fn secrets(&self) -> Vec<String> {
+        let made = http(self.process.port, "GET", "/_breakglass/secrets", "");
+        let made = made.as_array().expect("a list").iter();
+        made.map(|key| key["secret"].as_str().expect("a secret").to_owned())
+            .collect()
+    }
+
     fn window(&self) -> serde_json::Value {
         http(self.process.port, "GET", "/_breakglass/users", "")
     }
