@@ -9,6 +9,7 @@ pub mod escape;
 mod harden;
 mod output;
 mod render;
+mod signals;
 pub mod terminal;
 mod tty;
 
