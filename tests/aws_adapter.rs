@@ -213,7 +213,7 @@ fn a_redirected_endpoint_is_told_and_never_in_clear_text() {
         endpoint: Some("http://iam.example.com".to_owned()),
         ..server.settings(ROTATOR)
     });
-    assert!(matches!(error.err(), Some(CloudError::Unreachable { .. })));
+    assert!(matches!(error.err(), Some(CloudError::Insecure(_))));
 }
 
 #[test]

@@ -36,8 +36,8 @@ impl Aws {
     /// looked for before the first call.
     ///
     /// # Errors
-    /// [`CloudError::Unreachable`] where the endpoint would carry secrets over the network in the clear,
-    /// or the system refuses what a connection needs.
+    /// [`CloudError::Insecure`] where the endpoint would carry secrets over the network in the clear;
+    /// [`CloudError::Unreachable`] where the system refuses what a connection needs.
     pub fn connect(settings: AwsSettings) -> Result<Self, CloudError> {
         let patience = settings.patience;
         let runtime = Builder::new_current_thread()

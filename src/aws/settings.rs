@@ -205,7 +205,7 @@ pub(super) fn refuse_clear_text(endpoint: &str) -> Result<(), CloudError> {
     if here {
         Ok(())
     } else {
-        Err(unusable(format!(
+        Err(CloudError::Insecure(format!(
             "the endpoint {endpoint} is neither encrypted nor on this machine, and a new key's secret \
              would cross the network in the clear"
         )))

@@ -10,7 +10,7 @@ use crate::aws::{Aws, AwsSettings};
 use crate::crypto::SoftwareSigner;
 use crate::model::{Class, Failure, Name};
 use crate::ops::{Cloud, OpenVault, Station, World};
-use crate::ports::{Notice, Operator};
+use crate::ports::{Notice, Operator, StoreError};
 use crate::store::{DirStore, StationFolder};
 use crate::system::{SystemClock, SystemEntropy};
 use crate::token::pkcs11::{ModuleConfig, Pkcs11Provider, Profile};
@@ -25,9 +25,8 @@ pub struct App {
 impl App {
     /// Reads the station's folder.
     pub fn load(globals: Globals) -> Result<Self, Failure> {
-        let folder = station_folder(&globals)?;
-        let config = Config::load(&folder)?;
-        let memory = StationFolder::new(folder);
+        let memory = StationFolder::new(station_folder(&globals)?);
+        let config = Config::load(&memory)?;
         Ok(Self {
             globals,
             config,
@@ -65,6 +64,26 @@ impl App {
             )
             .hint("--vault DIR, or BREAKGLASS_VAULT, or vault = \"…\" in the station's config.toml")
             })
+    }
+
+    /// The vault.
+    pub fn store(&self) -> Result<DirStore, Failure> {
+        let path = self.vault_path()?;
+        match DirStore::open(&path) {
+            Err(StoreError::NotFound(_)) => Err(Failure::new(
+                Class::Failed,
+                "vault-missing",
+                format!(
+                    "there is no folder {}, where the vault should be",
+                    path.display()
+                ),
+                "nothing was changed",
+            )
+            .hint(
+                "is the disk or share with the vault connected? is it another folder? --vault DIR",
+            )),
+            opened => Ok(opened?),
+        }
     }
 
     /// The PKCS#11 modules: those of the command line, else of the configuration, else whatever known one
@@ -154,7 +173,7 @@ impl App {
         &self,
         deed: impl FnOnce(&mut OpenVault<'_>, &mut Terminal) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let store = DirStore::open(self.vault_path()?)?;
+        let store = self.store()?;
         self.in_world(&store, self.station_name()?, |world, terminal| {
             let mut vault = OpenVault::open(world)?;
             let done = deed(&mut vault, terminal);

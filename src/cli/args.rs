@@ -28,10 +28,22 @@ Exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 a person is needed,
 #[derive(Debug, ClapArgs)]
 pub struct Globals {
     /// The vault's folder [default: the one in the station's config.toml]
-    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_VAULT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "BREAKGLASS_VAULT",
+        hide_env_values = true
+    )]
     pub vault: Option<PathBuf>,
     /// This machine's folder: pins, software key, configuration [default: ~/.config/breakglass]
-    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_STATION")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "BREAKGLASS_STATION",
+        hide_env_values = true
+    )]
     pub station: Option<PathBuf>,
     /// A PKCS#11 module; may be given several times [default: those of config.toml, or whatever known one
     /// is installed]

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGTERM};
 
+use super::signals::Held;
 use crate::model::{Class, Failure, Name, Timestamp};
 use crate::ops::Released;
 use crate::ports::Clock;
@@ -86,33 +87,34 @@ fn region() -> [(&'static str, OsString); 2] {
 struct Flags {
     end: Arc<AtomicBool>,
     ids: Vec<signal_hook::SigId>,
+    /// None of them ends us meanwhile.
+    _held: Held,
 }
 
 impl Flags {
     fn new() -> Result<Self, Failure> {
+        let held = Held::new().map_err(uncaught)?;
         let mut flags = Self {
             end: Arc::new(AtomicBool::new(false)),
             ids: Vec::new(),
+            _held: held,
         };
-        let ignored = Arc::new(AtomicBool::new(false));
-        for (signal, flag) in [
-            (SIGTERM, &flags.end),
-            (SIGHUP, &flags.end),
-            (SIGINT, &ignored),
-        ] {
-            let id = signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
-                let what = format!("signals cannot be caught: {error}");
-                Failure::new(
-                    Class::Failed,
-                    "no-signals",
-                    what,
-                    "the credential was given to nobody",
-                )
-            })?;
+        for signal in [SIGTERM, SIGHUP] {
+            let id =
+                signal_hook::flag::register(signal, Arc::clone(&flags.end)).map_err(uncaught)?;
             flags.ids.push(id);
         }
         Ok(flags)
     }
+}
+
+fn uncaught(error: std::io::Error) -> Failure {
+    Failure::new(
+        Class::Failed,
+        "no-signals",
+        format!("signals cannot be caught: {error}"),
+        "the credential was given to nobody",
+    )
 }
 
 impl Drop for Flags {

@@ -1,13 +1,14 @@
 //! The station's folder: `config.toml` (written by people), `station.key` and `anchor.json` (written by
 //! us).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Class, Failure, Name};
 use crate::ops::Timing;
+use crate::store::StationFolder;
 
 /// `config.toml`. Every part may be left out.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -102,29 +103,30 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+const FILE: &str = "config.toml";
+
 /// The most bytes of a configuration.
-const MAX: u64 = 1 << 16;
+const MAX: usize = 1 << 16;
 
 impl Config {
-    /// Reads `config.toml`; there need not be one.
-    pub fn load(folder: &Path) -> Result<Self, Failure> {
-        let path = folder.join("config.toml");
-        let shown = path.display().to_string();
-        let text = match std::fs::metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            Err(error) => return Err(bad(format!("{shown}: {error}"))),
-            Ok(meta) if !meta.is_file() => return Err(bad(format!("{shown} is not a file"))),
-            Ok(meta) if meta.len() > MAX => {
-                return Err(bad(format!("{shown} is larger than {MAX} bytes")));
-            }
-            Ok(_) => std::fs::read_to_string(&path).map_err(|e| bad(format!("{shown}: {e}")))?,
+    /// Reads `config.toml`; there need not be one. It names modules that run in this process, so it is
+    /// read with the same suspicion as the key beside it.
+    pub fn load(folder: &StationFolder) -> Result<Self, Failure> {
+        let Some(bytes) = folder.read(FILE, MAX)? else {
+            return Ok(Self::default());
         };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| bad(format!("{} is not UTF-8", folder.shown(FILE))))?;
         toml::from_str(&text).map_err(|error| {
+            let line = error.span().map(|span| {
+                let before = text.get(..span.start).unwrap_or_default();
+                format!(", line {}", before.matches('\n').count() + 1)
+            });
+            let line = line.unwrap_or_default();
             bad(format!(
-                "{shown}: {}",
-                error.to_string().replace('\n', " ").trim()
+                "{}{line}: {}",
+                folder.shown(FILE),
+                error.message().trim()
             ))
         })
     }

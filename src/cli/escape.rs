@@ -36,6 +36,23 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// The same for a JSON document, which stays the same document: what cannot be seen is written as JSON's
+/// own `\uXXXX` (RFC 8259, section 7). Outside its strings a document has nothing of the kind but line
+/// ends and blanks.
+pub fn json(document: &str) -> String {
+    let mut text = String::with_capacity(document.len());
+    for c in document.chars() {
+        if c == '\n' || !is_unseen(c) {
+            text.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
+}
+
 /// Whether a character does anything else than to show itself: control characters (Unicode category
 /// Cc), all blanks but the usual one, and what Unicode calls `Default_Ignorable_Code_Point` or
 /// `Bidi_Control`: text direction, joiners, fillers, variation selectors, tags.
@@ -136,6 +153,17 @@ mod tests {
     fn a_text_cannot_pretend_to_be_an_escape() {
         assert_eq!(shown(r"\u{1b}"), r"\u{5c}u{1b}");
         assert_ne!(shown(r"\u{1b}"), shown("\u{1b}"));
+    }
+
+    #[test]
+    fn a_json_document_stays_the_same_and_shows_everything() {
+        let text = "a\u{1b}[2J \u{9b}2J\u{7f} b\u{202e}c\u{200b}\u{e0041}\u{2028}d \\u{1b} ñ 😀\n";
+        let document = serde_json::json!({ "what": text });
+        let shown = json(&format!("{document:#}"));
+        let read: serde_json::Value = serde_json::from_str(&shown).expect("it is still JSON");
+        assert_eq!(read, document);
+        assert!(!shown.chars().any(|c| c != '\n' && is_unseen(c)), "{shown}");
+        assert!(shown.contains('ñ'), "{shown}");
     }
 
     #[test]

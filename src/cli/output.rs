@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use zeroize::Zeroizing;
 
+use super::escape;
 use crate::model::{Class, Failure};
 
 /// Writes text to standard output.
@@ -14,7 +15,7 @@ pub fn text(text: &str) {
 
 /// Writes a JSON document to standard output.
 pub fn json(document: &serde_json::Value) {
-    text(&format!("{document:#}\n"));
+    text(&format!("{}\n", escape::json(&format!("{document:#}"))));
 }
 
 /// Writes text to standard error.

@@ -13,6 +13,7 @@ use rustix::termios::{
 };
 use zeroize::Zeroizing;
 
+use super::signals::Held;
 use crate::ports::Declined;
 
 /// The most bytes of a line; well above the longest PIN and the longest answer.
@@ -49,6 +50,8 @@ pub struct Tty {
     file: File,
     before: Termios,
     leave: u8,
+    /// Whoever ends us at a prompt must find the terminal as it was.
+    signals: Held,
 }
 
 impl Tty {
@@ -56,7 +59,7 @@ impl Tty {
     /// not been asked.
     ///
     /// The line is edited by the terminal as usual. No key sends a signal; Ctrl-C ends the line instead
-    /// and comes out of [`Tty::ask`] as [`Declined::Said`].
+    /// and comes out of [`Tty::ask`] as [`Declined::Said`], and so does a signal from elsewhere.
     ///
     /// # Errors
     /// [`Declined::NoTerminal`].
@@ -66,6 +69,7 @@ impl Tty {
 
     fn open(echo: Echo) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+        let signals = Held::new()?;
         let before = tcgetattr(&file)?;
         let leave = match before.special_codes[SpecialCodeIndex::VINTR] {
             0 => CTRL_C,
@@ -84,6 +88,7 @@ impl Tty {
             file,
             before,
             leave,
+            signals,
         })
     }
 
@@ -101,8 +106,8 @@ impl Tty {
     /// end and comes back cut off: longer than anything that it could be.
     ///
     /// # Errors
-    /// [`Declined::Said`] for Ctrl-C, for the end of input on an empty line (Ctrl-D), and where the
-    /// terminal goes away.
+    /// [`Declined::Said`] for Ctrl-C, for a signal that would end us, for the end of input on an empty
+    /// line (Ctrl-D), and where the terminal goes away.
     pub fn ask(&mut self, prompt: &str) -> Result<Line, Declined> {
         self.show(prompt)?;
         let mut line = Line {
@@ -110,6 +115,9 @@ impl Tty {
             len: 0,
         };
         loop {
+            if !matches!(self.signals.wait_for(&self.file), Ok(true)) {
+                return Err(self.left());
+            }
             // The last byte is kept free: where a line is too long, what follows is read over it.
             let from = line.len.min(LINE_MAX - 1);
             let end = match self.file.read(&mut line.buffer[from..]) {

@@ -4,13 +4,33 @@
 use crate::ceremony::NotTaken;
 use crate::crypto::CryptoError;
 use crate::format::dsse::Malformed;
-use crate::ledger::JournalError;
+use crate::ledger::{JournalError, LedgerError};
 use crate::manifest::{ChangeRefused, Misfit, Untrusted};
 use crate::model::{Class, Failure};
 use crate::ports::{CloudError, Declined, Forgetful, NoEntropy, StoreError, TokenError};
 
 const UNCHANGED: &str = "nothing was changed";
 const CALL: &str = "stop, leave the vault as it is, and call the security officer";
+const LEFT_ALONE: &str = "it was left as it is, and nothing was done";
+const SPARE: &str =
+    "use a spare token if there is one; the token's own tools can have its PIN reset, later";
+
+/// A path as it can be typed to a shell.
+fn typed(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
+    if path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
+/// Something that nobody of ours put into the vault. It may be harmless, and it must not stay.
+fn stray(what: String) -> Failure {
+    Failure::new(Class::Failed, "vault-stray-file", what, LEFT_ALONE)
+        .hint("move it out of the vault, and run the same command again")
+        .hint("ask who put it there: nobody but breakglass writes into a vault")
+}
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -24,42 +44,72 @@ impl From<StoreError> for Failure {
                 Class::Failed,
                 "vault-file-exists",
                 text,
-                "it was not touched",
-            ),
+                "what was there is as it was; nothing was written over it",
+            )
+            .hint("run the same command again"),
             StoreError::NotEmpty(_) => {
                 Self::new(Class::Refused, "folder-not-empty", text, UNCHANGED)
-                    .hint("give a folder that does not exist yet: --vault DIR")
+                    .hint("give a folder that is empty or does not exist yet: --vault DIR")
             }
             StoreError::NotAFile(..) | StoreError::NotAFolder(..) | StoreError::TooLarge(..) => {
-                Self::new(Class::Integrity, "vault-file-odd", text, UNCHANGED).hint(CALL)
+                Self::new(Class::Integrity, "vault-file-odd", text, LEFT_ALONE).hint(CALL)
             }
-            StoreError::Exposed(ref place, _) => {
-                Self::new(Class::Refused, "vault-exposed", text.clone(), UNCHANGED)
-                    .hint(format!("chmod -R go-w {place}"))
-            }
+            StoreError::Exposed(ref place, _) => Self::new(
+                Class::Refused,
+                "vault-exposed",
+                text,
+                "nothing was done: whoever can write there may have changed it",
+            )
+            .hint(format!("chmod -R go-w {}", typed(place)))
+            .hint("then see that nobody changed anything: breakglass ledger verify"),
             StoreError::Unwritable(..) => Self::new(
                 Class::Failed,
                 "vault-unwritable",
                 text,
-                "nothing was written",
+                "it was not written, and what was there is as it was",
             )
             .hint("make room, or mount the vault read-write, and run the same command again"),
             StoreError::Locked(_) => Self::new(Class::Failed, "vault-busy", text, UNCHANGED)
                 .hint("wait until the other run has ended, then run the same command again"),
-            StoreError::Failed(..) => Self::new(Class::Failed, "vault-unreadable", text, UNCHANGED),
+            StoreError::Stray(..) => stray(text),
+            StoreError::Failed(..) => Self::new(Class::Failed, "vault-unreadable", text, UNCHANGED)
+                .hint("see that the disk or share is there and that you may read it; then run the same command again"),
         }
     }
 }
 
 impl From<Forgetful> for Failure {
     fn from(error: Forgetful) -> Self {
-        Self::new(
-            Class::Failed,
-            "station-unusable",
-            error.to_string(),
-            UNCHANGED,
-        )
-        .hint("breakglass keeps its pins in the station folder: see --station in breakglass --help")
+        let text = error.to_string();
+        match error {
+            Forgetful::Exposed { place, .. } => Self::new(
+                Class::Refused,
+                "station-exposed",
+                text,
+                "nothing was done: whoever can write there may have put another vault in place of yours",
+            )
+            .hint(format!("chmod -R go-w {}", typed(&place)))
+            .hint("then compare the fingerprint with the card in the safe: breakglass status"),
+            Forgetful::Damaged { place, .. } if place.ends_with(".key") => Self::new(
+                Class::Failed,
+                "station-key-damaged",
+                text,
+                "nothing was changed; what is sealed can be opened without this key",
+            )
+            .hint(format!("mv {0} {0}.damaged", typed(&place)))
+            .hint("the next command draws a fresh key; to seal with it again: breakglass rotator add"),
+            Forgetful::Damaged { place, .. } => Self::new(
+                Class::Integrity,
+                "anchor-damaged",
+                text,
+                "nothing was done: without it nobody can tell whether the vault is the one seen before",
+            )
+            .hint(format!("mv {0} {0}.damaged", typed(&place)))
+            .hint("breakglass trust FINGERPRINT, with the fingerprint from the card in the safe")
+            .hint("tell the security officer that this machine had forgotten what it saw"),
+            Forgetful::Unusable(_) => Self::new(Class::Failed, "station-unusable", text, UNCHANGED)
+                .hint("this machine keeps its pins there: mend the folder, or give another with --station DIR"),
+        }
     }
 }
 
@@ -72,13 +122,32 @@ impl From<Untrusted> for Failure {
             Untrusted::None => "no-manifest",
             _ => "manifest-invalid",
         };
-        Self::new(
+        let failure = Self::new(
             Class::Integrity,
             code,
             error.to_string(),
-            "the vault was not touched",
-        )
-        .hint(CALL)
+            "the vault was not touched, no key was made and nothing was opened",
+        );
+        match error {
+            Untrusted::None => failure
+                .hint("is this the right folder? breakglass --vault DIR …")
+                .hint(CALL),
+            Untrusted::Malformed(_, malformed) => {
+                of_a_newer_version(failure, &malformed).hint(CALL)
+            }
+            _ => failure.hint(CALL),
+        }
+    }
+}
+
+/// A document of a type that is not known may simply be younger than this program.
+fn of_a_newer_version(failure: Failure, malformed: &Malformed) -> Failure {
+    match malformed {
+        Malformed::Type { .. } => failure.hint(format!(
+            "a newer breakglass may have written it; this is {}",
+            env!("CARGO_PKG_VERSION")
+        )),
+        _ => failure,
     }
 }
 
@@ -88,20 +157,22 @@ impl From<ChangeRefused> for Failure {
             Class::Refused,
             "change-refused",
             error.to_string(),
-            UNCHANGED,
+            "the manifest in force stays as it is",
         )
+        .hint("breakglass custodian list")
     }
 }
 
 impl From<Malformed> for Failure {
     fn from(error: Malformed) -> Self {
-        Self::new(
+        let text = error.to_string();
+        let failure = Self::new(
             Class::Integrity,
             "document-malformed",
-            error.to_string(),
-            UNCHANGED,
-        )
-        .hint(CALL)
+            text,
+            "nothing was opened or changed",
+        );
+        of_a_newer_version(failure, &error).hint(CALL)
     }
 }
 
@@ -120,6 +191,7 @@ impl From<CryptoError> for Failure {
 impl From<NoEntropy> for Failure {
     fn from(error: NoEntropy) -> Self {
         Self::new(Class::Failed, "no-entropy", error.to_string(), UNCHANGED)
+            .hint("the system gives no random numbers: restart the machine, or use another")
     }
 }
 
@@ -129,25 +201,26 @@ impl From<JournalError> for Failure {
         match error {
             JournalError::Store(store) => {
                 let mut failure = Self::from(store);
-                failure.what = format!("the ledger cannot be written or read: {}", failure.what);
-                failure.state("what cannot be recorded does not happen: nothing was done")
+                failure.what = format!("the ledger cannot be used: {}", failure.what);
+                failure.state("nothing more was done: what cannot be recorded does not happen")
             }
             JournalError::CutOff { .. } => {
-                Self::new(Class::Integrity, "ledger-cut-off", text, UNCHANGED).hint(CALL)
+                Self::new(Class::Integrity, "ledger-cut-off", text, LEFT_ALONE)
+                    .hint("was an older copy put in its place? look for the newer one")
+                    .hint(CALL)
             }
             JournalError::Forked { .. } => {
-                Self::new(Class::Integrity, "ledger-forked", text, UNCHANGED).hint(CALL)
+                Self::new(Class::Integrity, "ledger-forked", text, LEFT_ALONE).hint(CALL)
             }
+            JournalError::Corrupt(LedgerError::Stray(_)) => stray(text),
             JournalError::Corrupt(_) | JournalError::Impossible { .. } => {
-                Self::new(Class::Integrity, "ledger-broken", text, UNCHANGED)
-                    .hint("breakglass ledger verify")
-                    .hint(CALL)
+                Self::new(Class::Integrity, "ledger-broken", text, LEFT_ALONE).hint(CALL)
             }
             JournalError::Unclear(_) => Self::new(
                 Class::HalfDone,
                 "ledger-unclear",
                 text,
-                "nothing was released",
+                "nothing was released; whether the last entry was written is not known",
             )
             .hint("breakglass ledger verify, then run the same command again"),
             JournalError::Outdated(_) => Self::new(
@@ -159,8 +232,15 @@ impl From<JournalError> for Failure {
             .hint("run the same command again: it goes on under the new manifest"),
             JournalError::Refused(_) => {
                 Self::new(Class::Refused, "not-recordable", text, UNCHANGED)
+                    .hint("breakglass status")
             }
-            JournalError::Internal(_) => Self::new(Class::Bug, "bug", text, UNCHANGED),
+            JournalError::Internal(_) => Self::new(
+                Class::Bug,
+                "bug",
+                text,
+                "what was done before is in the ledger: breakglass ledger log",
+            )
+            .hint("this is a fault of breakglass: please report it, with this text"),
         }
     }
 }
@@ -172,7 +252,9 @@ impl From<TokenError> for Failure {
         match error {
             TokenError::Module { .. } => token("module-unusable")
                 .hint("check the path, and that its package is installed (hsm-config/README.md)"),
-            TokenError::Absent { .. } => token("token-absent").hint("breakglass token list"),
+            TokenError::Absent { .. } => token("token-absent")
+                .hint("insert it and run the same command again")
+                .hint("breakglass token list"),
             TokenError::Ambiguous { .. } => token("token-ambiguous")
                 .hint("name it by its serial: pkcs11:serial=… (breakglass token list)"),
             TokenError::Locator { .. } => Self::new(Class::Usage, "token-uri", text, UNCHANGED)
@@ -185,18 +267,25 @@ impl From<TokenError> for Failure {
                 "key-exists",
                 text,
                 "the keys on it were not touched",
-            ),
-            TokenError::UnfitKey { .. } => Self::new(Class::Refused, "key-unfit", text, UNCHANGED),
-            TokenError::WrongPin { .. } => token("wrong-pin"),
+            )
+            .hint("use it as it is, or another token"),
+            TokenError::UnfitKey { .. } => Self::new(Class::Refused, "key-unfit", text, UNCHANGED)
+                .hint("use another token; hsm-config/README.md says what its keys must be"),
+            TokenError::WrongPin { .. } => token("wrong-pin")
+                .state("the token counted a wrong try; nothing else was changed")
+                .hint("breakglass token inspect URI tells what the token says of the tries left"),
             TokenError::PinLocked { .. } => {
-                Self::new(Class::PinBlocked, "pin-locked", text, UNCHANGED)
-                    .hint("use a spare token, or have the PIN reset with the token's own tools")
+                Self::new(Class::PinBlocked, "pin-locked", text, UNCHANGED).hint(SPARE)
             }
             TokenError::NotTouched { .. } => {
-                token("not-touched").hint("no try was spent: run it again")
+                token("not-touched").hint("no try was spent: run the same command again")
             }
-            TokenError::Gone { .. } => token("token-removed").hint("put it back and run it again"),
-            TokenError::Device { .. } => token("token-failed"),
+            TokenError::Gone { .. } => {
+                token("token-removed").hint("put it back and run the same command again")
+            }
+            TokenError::Device { .. } => token("token-failed")
+                .hint("take it out, put it back and run the same command again")
+                .hint("breakglass token list"),
         }
     }
 }
@@ -207,11 +296,18 @@ impl From<Declined> for Failure {
         match error {
             Declined::NoTerminal => Self::new(Class::PersonNeeded, "no-terminal", text, UNCHANGED)
                 .hint("run it at a terminal: PINs are typed there and nowhere else"),
-            Declined::Said => Self::new(Class::PersonNeeded, "declined", text, UNCHANGED),
-            Declined::Blocked => Self::new(Class::PinBlocked, "pin-locked", text, UNCHANGED)
-                .hint("use a spare token, or have the PIN reset with the token's own tools"),
-            Declined::LastTry => Self::new(Class::PinBlocked, "last-try-withheld", text, UNCHANGED)
-                .hint("use a spare token if there is one"),
+            Declined::Said => Self::new(Class::PersonNeeded, "declined", text, UNCHANGED)
+                .hint("run the same command again when everybody is ready"),
+            Declined::Blocked => {
+                Self::new(Class::PinBlocked, "pin-locked", text, UNCHANGED).hint(SPARE)
+            }
+            Declined::LastTry => Self::new(
+                Class::PinBlocked,
+                "last-try-withheld",
+                text,
+                "nothing was changed; the last try is still there",
+            )
+            .hint(SPARE),
         }
     }
 }
@@ -222,13 +318,15 @@ impl From<NotTaken> for Failure {
         match error {
             NotTaken::NotSealedTo => {
                 Self::new(Class::Refused, "not-sealed-to", text, "nothing was opened")
+                    .hint("breakglass custodian list")
             }
             NotTaken::Twice(_) => Self::new(
                 Class::Refused,
                 "counted-already",
                 text,
                 "nothing was opened",
-            ),
+            )
+            .hint("it takes another person's token"),
             NotTaken::WrongShare(..) | NotTaken::Answers(..) => {
                 Self::new(Class::Integrity, "wrong-share", text, "nothing was opened").hint(CALL)
             }
@@ -249,28 +347,41 @@ impl From<Misfit> for Failure {
     }
 }
 
+/// What a single call to AWS says of the world: deeds that made several say more.
+const NOT_BY_THIS_CALL: &str =
+    "AWS changed nothing in this call; what was done before it is in the ledger";
+const AGAIN: &str = "run the same command again: it goes on where this one stopped";
+
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
         let text = error.to_string();
-        let code = match error {
-            CloudError::Credentials(_) => "aws-credentials",
-            CloudError::Denied { .. } => "aws-denied",
-            CloudError::Throttled { .. } => "aws-throttled",
-            CloudError::NotFound(_) => "aws-not-found",
-            CloudError::LimitExceeded(_) => "aws-limit",
-            CloudError::Unreachable { .. } => "aws-unreachable",
-            CloudError::Unclear { .. } => "aws-unclear",
-            CloudError::Refused { .. } => "aws-refused",
-        };
-        let failure = Self::new(Class::Cloud, code, text, UNCHANGED);
+        let cloud = |code| Self::new(Class::Cloud, code, text.clone(), NOT_BY_THIS_CALL);
         match error {
-            CloudError::Credentials(_) => {
-                failure.hint("set AWS_PROFILE, or [aws] profile in the station's config.toml")
-            }
-            CloudError::Denied { action, .. } => failure.hint(format!(
+            CloudError::Credentials(_) => cloud("aws-credentials")
+                .hint("set AWS_PROFILE, or [aws] profile in the station's config.toml")
+                .hint("aws sts get-caller-identity"),
+            CloudError::Denied { action, .. } => cloud("aws-denied").hint(format!(
                 "allow {action} to the rotator, then run the same command again"
             )),
-            _ => failure.hint("run the same command again: it goes on where this one stopped"),
+            CloudError::Throttled { .. } => {
+                cloud("aws-throttled").hint("wait a minute, then run the same command again")
+            }
+            CloudError::NotFound(_) => cloud("aws-not-found")
+                .hint("is it the right account? aws sts get-caller-identity")
+                .hint(AGAIN),
+            CloudError::LimitExceeded(_) => cloud("aws-limit").hint(AGAIN),
+            CloudError::Unreachable { .. } => cloud("aws-unreachable")
+                .hint("see to the network, then run the same command again")
+                .hint("opening needs no AWS: breakglass unseal works meanwhile"),
+            CloudError::Insecure(_) => cloud("aws-endpoint-insecure")
+                .state("nothing was sent")
+                .hint("set AWS_ENDPOINT_URL to an https address, or unset it to reach AWS itself"),
+            CloudError::Unclear { .. } => cloud("aws-unclear")
+                .state(
+                    "AWS may have done it or not; the next run finds out before it does anything",
+                )
+                .hint(AGAIN),
+            CloudError::Refused { .. } => cloud("aws-refused").hint(AGAIN),
         }
     }
 }

@@ -154,8 +154,9 @@ pub(super) fn read_chain(store: &dyn Store) -> Result<Chain, Failure> {
                 Class::Integrity,
                 "manifest-missing",
                 format!("{name} stands where {} should be", paths::manifest(version)),
-                "the vault was not touched",
-            ));
+                "the vault was not touched, no key was made and nothing was opened",
+            )
+            .hint("stop, leave the vault as it is, and call the security officer"));
         }
         let bytes = store.read(name, <Manifest as crate::format::dsse::Document>::MAX)?;
         let envelope = Envelope::read::<Manifest>(&bytes)

@@ -230,17 +230,15 @@ pub(super) fn read_header(
     generation: u64,
 ) -> Result<GenerationHeader, Failure> {
     let path = paths::header(compartment, generation);
-    let bytes = vault
-        .world
-        .store
-        .read(&key(path.clone())?, GenerationHeader::MAX)?;
-    let envelope = Envelope::read::<GenerationHeader>(&bytes)?;
+    let envelope = read_document::<GenerationHeader>(vault, &path)?;
     let known = vault
         .state()
         .compartments
         .get(compartment)
         .and_then(|c| c.headers.get(&generation));
-    let header: GenerationHeader = envelope.document()?;
+    let header: GenerationHeader = envelope
+        .document()
+        .map_err(|error| of_document(&path, error))?;
     let same = known == Some(&envelope.digest())
         && header.vault == vault.chain.vault()
         && header.compartment == *compartment
@@ -250,6 +248,38 @@ pub(super) fn read_header(
     }
     check_rotator_signature(vault, &envelope, &header.manifest)?;
     Ok(header)
+}
+
+/// Reads a document that the ledger names.
+pub(super) fn read_document<D: Document>(
+    vault: &OpenVault<'_>,
+    path: &str,
+) -> Result<Envelope, Failure> {
+    let bytes = match vault.world.store.read(&key(path)?, D::MAX) {
+        Err(StoreError::NotFound(_)) => return Err(missing(path)),
+        read => read.map_err(|error| of_document(path, error))?,
+    };
+    Envelope::read::<D>(&bytes).map_err(|error| of_document(path, error))
+}
+
+/// What is wrong with a document, with its name.
+pub(super) fn of_document(path: &str, error: impl Into<Failure>) -> Failure {
+    let mut failure = error.into();
+    if !failure.what.contains(path) {
+        failure.what = format!("{path}: {}", failure.what);
+    }
+    failure.state("nothing was opened or changed")
+}
+
+fn missing(path: &str) -> Failure {
+    Failure::new(
+        Class::Integrity,
+        "document-missing",
+        format!("{path} is not there, and the ledger says that it was sealed"),
+        "nothing was opened or changed",
+    )
+    .hint("look for it in a copy of the vault, and leave this one as it is")
+    .hint("call the security officer")
 }
 
 fn check_rotator_signature(
@@ -264,6 +294,7 @@ fn check_rotator_signature(
             format!("a sealed document is not signed as it must be: {why}"),
             "nothing was opened or changed",
         )
+        .hint("stop, leave the vault as it is, and call the security officer")
     };
     let manifest = vault
         .chain

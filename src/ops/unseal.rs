@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::open_vault::{OpenVault, key};
+use super::open_vault::OpenVault;
 use super::people::{self, Use};
 use super::settle;
 use super::world::People;
 use crate::ceremony::{Ceremony, Collecting, Opening, Quorate};
-use crate::format::dsse::{Document, Envelope};
+use crate::format::dsse::Envelope;
 use crate::format::{
     Custodian, EnrolledToken, GenerationHeader, Manifest, OpenedStatement, Participant, Record,
     paths,
@@ -207,12 +207,12 @@ fn gather(vault: &OpenVault<'_>, names: &[Name]) -> Result<(Vec<Wanted>, Headers
         let definition = credential.definition.clone();
         let current = credential.current().ok_or_else(|| nothing_sealed(name))?;
         let path = paths::record(&definition.compartment, current.generation, name);
-        let bytes = vault.world.store.read(&key(path.clone())?, Record::MAX)?;
-        let envelope = Envelope::read::<Record>(&bytes)?;
+        let envelope = settle::read_document::<Record>(vault, &path)?;
         if envelope.digest() != current.record {
             return Err(settle::misplaced(&path));
         }
-        let record = settle::check_record(vault, &envelope, &definition, current.generation)?;
+        let record = settle::check_record(vault, &envelope, &definition, current.generation)
+            .map_err(|error| settle::of_document(&path, error))?;
         let place = (definition.compartment.clone(), current.generation);
         if let std::collections::btree_map::Entry::Vacant(vacant) = headers.entry(place) {
             let header = settle::read_header(vault, &definition.compartment, current.generation)?;

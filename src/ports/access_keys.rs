@@ -67,6 +67,9 @@ pub enum CloudError {
         /// What the network said.
         reason: String,
     },
+    /// The calls would carry secrets over the network in the clear; nothing was sent.
+    #[error("{0}")]
+    Insecure(String),
     /// The request left, and no reply that can be understood came back: it may have been done.
     #[error("no clear answer to {action}: {reason}; it may have been done")]
     Unclear {

@@ -17,10 +17,29 @@ pub struct Remembered {
     pub ledger_root: Digest,
 }
 
-/// The station could not remember or recall; the text says what the system said.
+/// The station could not remember or recall.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Forgetful(pub String);
+pub enum Forgetful {
+    /// Somebody else can write to the place.
+    #[error("the station's {place} can be written by others ({why})")]
+    Exposed {
+        /// What.
+        place: String,
+        /// How that shows.
+        why: String,
+    },
+    /// What is there is not what it must be.
+    #[error("{place} is damaged: {why}")]
+    Damaged {
+        /// What.
+        place: String,
+        /// How that shows.
+        why: String,
+    },
+    /// Anything else; the text says what the system said.
+    #[error("{0}")]
+    Unusable(String),
+}
 
 /// A place outside the vault.
 pub trait Memory {

@@ -61,6 +61,9 @@ pub enum StoreError {
     /// A link, a file or something else where a folder belongs.
     #[error("{0} is not a folder ({1})")]
     NotAFolder(String, &'static str),
+    /// Something in the vault has a name that no object has: the folder, and the name as it is.
+    #[error("{0} holds {1}, which does not belong into a vault")]
+    Stray(String, String),
     /// A new vault was to be founded in a folder that holds something already.
     #[error("{0} is not empty")]
     NotEmpty(String),

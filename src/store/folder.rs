@@ -111,7 +111,8 @@ impl Folder {
             if name == b"." || name == b".." {
                 continue;
             }
-            let name = std::str::from_utf8(name).map_err(|_| self.stray(entry.file_name()))?;
+            let name = std::str::from_utf8(name)
+                .map_err(|_| self.stray(&entry.file_name().to_string_lossy()))?;
             found.push((name.to_owned(), entry.file_type()));
         }
         Ok(found)
@@ -123,11 +124,8 @@ impl Folder {
     }
 
     /// The error that says that a name here does not belong into a vault.
-    pub(super) fn stray(&self, name: impl std::fmt::Debug) -> StoreError {
-        StoreError::Failed(
-            self.place.clone(),
-            format!("{name:?} does not belong into a vault"),
-        )
+    pub(super) fn stray(&self, name: &str) -> StoreError {
+        StoreError::Stray(self.place.clone(), name.to_owned())
     }
 
     pub(super) fn failed(&self, error: impl std::fmt::Display) -> StoreError {

@@ -1,4 +1,5 @@
-//! The station's folder: the software key and the anchor, each a file of mode 0600.
+//! The station's folder: the software key, the anchor and the configuration, each a plain file that nobody
+//! else can write to.
 
 use std::path::PathBuf;
 
@@ -45,16 +46,40 @@ impl StationFolder {
             Ok(bytes) => {
                 let bytes = zeroize::Zeroizing::new(bytes);
                 let whole = <&[u8; SigningSeed::LEN]>::try_from(bytes.as_slice());
-                let whole =
-                    whole.map_err(|_| Forgetful(format!("{} is not a key", self.shown(KEY))))?;
+                let whole = whole.map_err(|_| {
+                    let size = format!(
+                        "{} bytes, where a key has {}",
+                        bytes.len(),
+                        SigningSeed::LEN
+                    );
+                    self.damaged(KEY, size)
+                })?;
                 Ok(SigningSeed::filled(|out| out.copy_from_slice(whole)))
             }
             Err(StoreError::NotFound(_)) => {
                 let seed = SigningSeed::try_filled(|out| entropy.fill(out))
-                    .map_err(|error| Forgetful(error.to_string()))?;
+                    .map_err(|error| Forgetful::Unusable(error.to_string()))?;
                 store.create(&key, seed.expose()).map_err(forgetful)?;
                 Ok(seed)
             }
+            Err(error) => Err(self.unread(KEY, error)),
+        }
+    }
+
+    /// The bytes of a file of the folder, at most `limit`; nothing if there is no such file or folder. The
+    /// folder is not made for it.
+    ///
+    /// # Errors
+    /// [`Forgetful`]: what somebody else can write to, or is no plain file, is not read.
+    pub fn read(&self, file: &str, limit: usize) -> Result<Option<Vec<u8>>, Forgetful> {
+        let read = DirStore::open(&self.path).and_then(|store| {
+            let key = StoreKey::new(file)
+                .map_err(|error| StoreError::Failed(file.to_owned(), error.to_string()))?;
+            store.read(&key, limit)
+        });
+        match read {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StoreError::NotFound(_)) => Ok(None),
             Err(error) => Err(forgetful(error)),
         }
     }
@@ -70,14 +95,31 @@ impl StationFolder {
         }
     }
 
-    fn shown(&self, file: &str) -> String {
+    /// The path of a file of the folder, for people.
+    pub fn shown(&self, file: &str) -> String {
         self.path.join(file).display().to_string()
+    }
+
+    fn damaged(&self, file: &str, why: String) -> Forgetful {
+        let place = self.shown(file);
+        Forgetful::Damaged { place, why }
+    }
+
+    /// What is no plain file of a possible size is as good as damaged.
+    fn unread(&self, file: &str, error: StoreError) -> Forgetful {
+        match error {
+            StoreError::TooLarge(_, limit) => {
+                self.damaged(file, format!("it has more than {limit} bytes"))
+            }
+            StoreError::NotAFile(_, kind) => self.damaged(file, format!("it is {kind}")),
+            other => forgetful(other),
+        }
     }
 
     fn store(&self) -> Result<DirStore, Forgetful> {
         if let Some(parent) = self.path.parent() {
             std::fs::create_dir_all(parent)
-                .map_err(|error| Forgetful(format!("{}: {error}", parent.display())))?;
+                .map_err(|error| Forgetful::Unusable(format!("{}: {error}", parent.display())))?;
         }
         DirStore::open(&self.path).or_else(|error| match error {
             StoreError::NotFound(_) => DirStore::found(&self.path).map_err(forgetful),
@@ -91,10 +133,10 @@ impl Memory for StationFolder {
         let bytes = match self.store()?.read(&name(ANCHOR)?, 4096) {
             Ok(bytes) => bytes,
             Err(StoreError::NotFound(_)) => return Ok(None),
-            Err(error) => return Err(forgetful(error)),
+            Err(error) => return Err(self.unread(ANCHOR, error)),
         };
         let file: AnchorFile = serde_json::from_slice(&bytes)
-            .map_err(|error| Forgetful(format!("{} is damaged: {error}", self.shown(ANCHOR))))?;
+            .map_err(|error| self.damaged(ANCHOR, error.to_string()))?;
         Ok(Some(Remembered {
             vault: file.vault,
             version: file.manifest_version,
@@ -112,7 +154,8 @@ impl Memory for StationFolder {
             ledger_size: seen.ledger_size,
             ledger_root: seen.ledger_root,
         };
-        let bytes = serde_json::to_vec(&file).map_err(|error| Forgetful(error.to_string()))?;
+        let bytes =
+            serde_json::to_vec(&file).map_err(|error| Forgetful::Unusable(error.to_string()))?;
         self.store()?
             .replace(&name(ANCHOR)?, &bytes)
             .map_err(forgetful)
@@ -120,9 +163,12 @@ impl Memory for StationFolder {
 }
 
 fn name(file: &str) -> Result<StoreKey, Forgetful> {
-    StoreKey::new(file).map_err(|error| Forgetful(format!("{file}: {error}")))
+    StoreKey::new(file).map_err(|error| Forgetful::Unusable(format!("{file}: {error}")))
 }
 
 fn forgetful(error: StoreError) -> Forgetful {
-    Forgetful(format!("the station's folder: {error}"))
+    match error {
+        StoreError::Exposed(place, why) => Forgetful::Exposed { place, why },
+        other => Forgetful::Unusable(format!("the station's folder: {other}")),
+    }
 }

@@ -9,11 +9,10 @@ use crate::format::OpenedStatement;
 use crate::ledger::{Completeness, Event};
 use crate::model::{Class, Failure};
 use crate::ops::{self, LedgerReport, LoggedEntry};
-use crate::store::DirStore;
 
 /// Verifies or shows the ledger.
 pub fn run(app: &App, command: Ledger) -> Result<ExitCode, Failure> {
-    let store = DirStore::open(app.vault_path()?)?;
+    let store = app.store()?;
     let name = app.station_name()?;
     match command {
         Ledger::Verify => {

@@ -16,18 +16,19 @@ pub fn run(app: &App, compartments: Vec<Name>, due_only: bool) -> Result<ExitCod
     let rotated = app.in_vault_with_aws(|vault, cloud, terminal| {
         ops::rotate(vault, cloud, &request, terminal)
     })?;
-    let failure = rotated.failure();
-    if app.json() {
-        if failure.is_none() {
-            output::json(&document(&rotated));
+    if let Some(failure) = rotated.failure() {
+        // Standard output is empty where something failed; what became of each is talk.
+        if !app.json() {
+            output::error(&text(&rotated));
         }
+        return Err(failure);
+    }
+    if app.json() {
+        output::json(&document(&rotated));
     } else {
         output::text(&text(&rotated));
     }
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(ExitCode::SUCCESS),
-    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One line for each credential.

@@ -6,7 +6,6 @@ use crate::cli::app::App;
 use crate::cli::{args, output};
 use crate::model::{Class, Failure};
 use crate::ops;
-use crate::store::DirStore;
 
 /// Pins a vault on this machine.
 pub fn run(app: &App, fingerprint: &[String]) -> Result<ExitCode, Failure> {
@@ -19,10 +18,14 @@ pub fn run(app: &App, fingerprint: &[String]) -> Result<ExitCode, Failure> {
         )
         .hint("type all 64 digits of the card in the safe; blanks do no harm")
     })?;
-    let store = DirStore::open(app.vault_path()?)?;
+    let store = app.store()?;
     let name = app.in_world(&store, app.station_name()?, |world, _| {
         ops::trust(world, fingerprint)
     })?;
-    output::text(&format!("This machine trusts the vault {name}.\n"));
+    if app.json() {
+        output::json(&serde_json::json!({ "vault": name, "fingerprint": fingerprint }));
+    } else {
+        output::text(&format!("This machine trusts the vault {name}.\n"));
+    }
     Ok(ExitCode::SUCCESS)
 }

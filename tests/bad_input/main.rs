@@ -1,0 +1,13 @@
+//! Bad input, through the real binary: whatever is wrong with files, folders, the terminal, AWS, names
+//! and manifests gives its own clear error and exit code, and loses nothing.
+
+#[path = "../common/aws.rs"]
+mod aws;
+mod documents;
+#[path = "../common/pty.rs"]
+mod pty;
+mod refusal;
+#[path = "../common/scene.rs"]
+mod scene;
+mod spoil;
+mod stations;
