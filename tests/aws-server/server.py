@@ -2,14 +2,12 @@
 set up (bootstrap.py). See README.md."""
 
 import argparse
-import json
 import logging
 import os
 import sys
 import threading
 
 from moto import settings
-from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -20,6 +18,7 @@ from werkzeug.serving import make_server
 import bootstrap
 import honest
 import process
+import window
 
 
 def arguments():
@@ -46,38 +45,13 @@ def one_at_a_time(app):
     return locked
 
 
-def with_window(app):
-    """GET /_breakglass/users: the keys and policies of every user, so that a test can see the state
-    without the code it tests. No secrets."""
-
-    def user_state(user):
-        return {
-            "keys": [
-                {"id": key.access_key_id, "active": key.status == "Active"}
-                for key in user.access_keys
-            ],
-            "policies": dict(user.policies),
-        }
-
-    def windowed(environ, start_response):
-        if environ.get("PATH_INFO") != "/_breakglass/users":
-            return app(environ, start_response)
-        users = iam_backends[bootstrap.ACCOUNT]["aws"].users.values()
-        body = json.dumps({user.name: user_state(user) for user in users}).encode()
-        length = ("Content-Length", str(len(body)))
-        start_response("200 OK", [("Content-Type", "application/json"), length])
-        return [body]
-
-    return windowed
-
-
 def main():
     args = arguments()
     process.end_when_told(args.with_parent)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     os.makedirs(args.state_dir, exist_ok=True)
 
-    app = one_at_a_time(with_window(DomainDispatcherApplication(create_backend_app)))
+    app = one_at_a_time(window.Window().around(DomainDispatcherApplication(create_backend_app)))
     server = make_server(
         "127.0.0.1", args.port, app, threaded=True, request_handler=MotoRequestHandler
     )
