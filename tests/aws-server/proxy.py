@@ -29,7 +29,12 @@ class Plan:
         self.reset()
 
     def reset(self):
-        self.armed, self.log = [], []
+        self.armed, self.log, self.held = [], [], 0
+
+    def hold(self):
+        """One more call hangs."""
+        with self.lock:
+            self.held += 1
 
     def arm(self, order):
         with self.lock:
@@ -40,7 +45,7 @@ class Plan:
         with self.lock:
             fault = None
             for order in self.armed:
-                if order["action"] == action and order["times"] > 0 and fault is None:
+                if order["action"] in (action, "*") and order["times"] > 0 and fault is None:
                     if order["skip"] > 0:
                         order["skip"] -= 1
                     else:
@@ -96,13 +101,20 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
+    def hang(self):
+        """Until the other side gives up, or is killed."""
+        self.server.plan.hold()
+        select.select([self.connection], [], [], 120)
+        return self.hang_up()
+
     def control(self, body):
         plan = self.server.plan
         if self.path == "/_proxy/arm":
             plan.arm(json.loads(body))
         elif self.path == "/_proxy/reset":
             plan.reset()
-        return self.answer(200, json.dumps(plan.log).encode(), "application/json")
+        answer = plan.held if self.path == "/_proxy/held" else plan.log
+        return self.answer(200, json.dumps(answer).encode(), "application/json")
 
     def forward(self, body):
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=60)
@@ -126,12 +138,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(503, error_xml("Receiver", "ServiceUnavailable", "Try again later"))
         if fault == "drop-before":
             return self.hang_up()
+        if fault == "hang-before":
+            return self.hang()
         status, reply, kind = self.forward(body)
         if fault == "drop-after":
             return self.hang_up()
-        if fault == "hang":  # until the other side gives up
-            select.select([self.connection], [], [], 120)
-            return self.hang_up()
+        if fault == "hang":
+            return self.hang()
         if fault == "truncate":
             self.answer(status, reply[: len(reply) // 2], kind, len(reply))
             return self.hang_up()

@@ -2,14 +2,12 @@
 set up (bootstrap.py). See README.md."""
 
 import argparse
-import json
 import logging
 import os
 import sys
 import threading
 
 from moto import settings
-from moto.iam import models as iam_models
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -20,6 +18,7 @@ from werkzeug.serving import make_server
 import bootstrap
 import honest
 import process
+import window
 
 
 def arguments():
@@ -46,60 +45,13 @@ def one_at_a_time(app):
     return locked
 
 
-def secrets_ever_made():
-    """Remembers the id and the secret of every access key from now on, of deleted ones too. The secrets
-    look as AWS's do: moto's have neither `/` nor `+`, which need care in URLs and elsewhere."""
-    made = []
-    init = iam_models.AccessKey.__init__
-
-    def remembering(key, *args, **kwargs):
-        init(key, *args, **kwargs)
-        plain = key.secret_access_key
-        key.secret_access_key = plain[:6] + "/" + plain[7:30] + "+" + plain[31:]
-        made.append({"id": key.access_key_id, "secret": key.secret_access_key})
-
-    iam_models.AccessKey.__init__ = remembering
-    return made
-
-
-def with_window(app, secrets):
-    """GET /_breakglass/users: the keys and policies of every user, so that a test can see the state
-    without the code it tests. GET /_breakglass/secrets: what must be found nowhere else."""
-
-    def user_state(user):
-        return {
-            "keys": [
-                {"id": key.access_key_id, "active": key.status == "Active"}
-                for key in user.access_keys
-            ],
-            "policies": dict(user.policies),
-        }
-
-    def windowed(environ, start_response):
-        path = environ.get("PATH_INFO")
-        if path == "/_breakglass/users":
-            users = iam_models.iam_backends[bootstrap.ACCOUNT]["aws"].users.values()
-            shown = {user.name: user_state(user) for user in users}
-        elif path == "/_breakglass/secrets":
-            shown = secrets
-        else:
-            return app(environ, start_response)
-        body = json.dumps(shown).encode()
-        length = ("Content-Length", str(len(body)))
-        start_response("200 OK", [("Content-Type", "application/json"), length])
-        return [body]
-
-    return windowed
-
-
 def main():
     args = arguments()
     process.end_when_told(args.with_parent)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     os.makedirs(args.state_dir, exist_ok=True)
 
-    app = with_window(DomainDispatcherApplication(create_backend_app), secrets_ever_made())
-    app = one_at_a_time(app)
+    app = one_at_a_time(window.Window().around(DomainDispatcherApplication(create_backend_app)))
     server = make_server(
         "127.0.0.1", args.port, app, threaded=True, request_handler=MotoRequestHandler
     )

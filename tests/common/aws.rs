@@ -131,6 +131,33 @@ impl Server {
         .collect()
     }
 
+    /// The SHA-256, in hexadecimal, of the secret of a user's key. Only on [`Lane::Moto`].
+    pub fn secret_digest_of(&self, user: &str, key: &str) -> Option<String> {
+        let keys = self.window()[user]["keys"].clone();
+        let keys = keys.as_array().expect("the user is there").iter();
+        let mut of_key = keys.filter(|known| known["id"] == key);
+        Some(of_key.next()?["secret-sha256"].as_str()?.to_owned())
+    }
+
+    /// Keeps the keys and policies of all users under a name. Only on [`Lane::Moto`].
+    pub fn save(&self, name: &str) {
+        let path = format!("/_breakglass/save/{name}");
+        http(self.process.port, "POST", &path, "");
+    }
+
+    /// Goes back to what was kept under that name. Only on [`Lane::Moto`].
+    pub fn restore(&self, name: &str) {
+        let path = format!("/_breakglass/restore/{name}");
+        http(self.process.port, "POST", &path, "");
+    }
+
+    /// From now on ListAccessKeys shows a new key, and leaves out a deleted one, only after so many
+    /// seconds. Only on [`Lane::Moto`].
+    pub fn lag(&self, created: f64, deleted: f64) {
+        let order = serde_json::json!({"created": created, "deleted": deleted}).to_string();
+        http(self.process.port, "POST", "/_breakglass/lag", &order);
+    }
+
     /// An inline policy of a user, if it is there. Only on [`Lane::Moto`].
     pub fn policy_of(&self, user: &str, policy: &str) -> Option<serde_json::Value> {
         let text = self.window()[user]["policies"][policy].as_str()?.to_owned();
@@ -176,7 +203,8 @@ impl Proxy {
         .expect("connect sends nothing")
     }
 
-    /// Orders a fault for the `nth` (from 1) such action from now on, and `times` in a row.
+    /// Orders a fault for the `nth` (from 1) such action from now on, and `times` in a row. The action `*`
+    /// is any.
     pub fn arm(&self, action: &str, fault: &str, nth: u32, times: u32) {
         let order =
             serde_json::json!({"action": action, "fault": fault, "nth": nth, "times": times});
@@ -186,6 +214,19 @@ impl Proxy {
     /// Forgets all orders and the log.
     pub fn reset(&self) {
         http(self.process.port, "POST", "/_proxy/reset", "");
+    }
+
+    /// How many calls hang, or hung, since the last reset.
+    pub fn held(&self) -> u64 {
+        let held = http(self.process.port, "GET", "/_proxy/held", "");
+        held.as_u64().expect("a number")
+    }
+
+    /// How many calls a fault was done to since the last reset.
+    pub fn harmed(&self) -> usize {
+        let log = http(self.process.port, "GET", "/_proxy/log", "");
+        let log = log.as_array().expect("a log").clone();
+        log.iter().filter(|entry| !entry["fault"].is_null()).count()
     }
 
     /// How often the action came since the last reset.

@@ -313,7 +313,7 @@ fn change_people(scene: &Scene, evidence: &mut Evidence) {
             "add",
             "other",
             "--key",
-            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
         ],
         vec!["custodian", "retire", "carol"],
     ] {
