@@ -100,6 +100,10 @@ pub fn unseal(
 
 /// A refusal is an entry, too, and is recorded before it is told.
 fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -> Failure {
+    let failure = match &incident {
+        Some(name) => stays_declared(name, failure),
+        None => failure,
+    };
     let what = failure.what.chars().take(300).collect();
     let event = Event::Refused {
         incident,
@@ -124,6 +128,18 @@ fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -
             ))
         }
     }
+}
+
+/// The people come back to the same incident, or somebody closes it.
+fn stays_declared(incident: &Name, failure: Failure) -> Failure {
+    let failure = if failure.state == "nothing was changed" {
+        failure.state("nothing was opened; the incident stays declared")
+    } else {
+        failure
+    };
+    failure.hint(format!(
+        "if it is not to be opened after all: breakglass close {incident}"
+    ))
 }
 
 fn attempt(
