@@ -3,7 +3,9 @@
 use super::open_vault::read_chain;
 use super::world::World;
 use crate::ledger::{self, Anchor, Completeness, Entry, Event, Journal, Ledger, Verified};
+use crate::manifest::{Chain, Pin};
 use crate::model::{Failure, Name};
+use crate::ports::Remembered;
 use std::sync::Arc;
 
 /// What a verification found.
@@ -26,16 +28,8 @@ impl LedgerReport {
 /// # Errors
 /// [`crate::model::Class::Integrity`] names the first entry that is not good.
 pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
-    let chain = Arc::new(read_chain(world.store)?);
     let seen = world.station.memory.recall()?;
-    if let Some(seen) = seen {
-        let pin = crate::manifest::Pin {
-            vault: seen.vault,
-            version: seen.version,
-            manifest: seen.manifest,
-        };
-        chain.compare(&pin)?;
-    }
+    let chain = Arc::new(pinned_chain(world, seen.as_ref())?);
     let anchors: Vec<Anchor> = seen
         .iter()
         .map(|seen| Anchor {
@@ -63,6 +57,21 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
     Ok(LedgerReport { verified, rotators })
 }
 
+/// The manifests, compared with what this station remembers, if it remembers anything: the ledger can be
+/// looked at on a machine that has never seen the vault.
+fn pinned_chain(world: &World<'_>, seen: Option<&Remembered>) -> Result<Chain, Failure> {
+    let chain = read_chain(world.store)?;
+    if let Some(seen) = seen {
+        let pin = Pin {
+            vault: seen.vault,
+            version: seen.version,
+            manifest: seen.manifest,
+        };
+        chain.compare(&pin)?;
+    }
+    Ok(chain)
+}
+
 /// One entry, to be shown.
 pub struct LoggedEntry {
     /// Its index.
@@ -80,7 +89,8 @@ pub struct LoggedEntry {
 /// # Errors
 /// As [`verify`].
 pub fn log(world: &World<'_>, incident: Option<&Name>) -> Result<Vec<LoggedEntry>, Failure> {
-    let chain = read_chain(world.store)?;
+    let seen = world.station.memory.recall()?;
+    let chain = pinned_chain(world, seen.as_ref())?;
     let mut entries = Vec::new();
     let read = Ledger::replay(world.store, chain.vault(), |at| {
         let entry: Entry = serde_json::from_slice(at.bytes)

@@ -116,12 +116,11 @@ fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -
             let _ = vault.remember();
             failure
         }
-        Err(error) if failure.code.starts_with("vault-un") => {
-            let _ = error;
-            failure
-        }
         Err(error) => {
             let unrecorded = Failure::from(error);
+            if unrecorded.code == failure.code {
+                return failure;
+            }
             failure.hint(format!(
                 "this refusal could not be recorded: {}",
                 unrecorded.what
