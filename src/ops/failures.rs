@@ -350,6 +350,12 @@ impl From<Misfit> for Failure {
 /// What a single call to AWS says of the world: deeds that made several say more.
 const NOT_BY_THIS_CALL: &str =
     "AWS changed nothing in this call; what was done before it is in the ledger";
+
+/// Whether a call, such as `iam:ListAccessKeys`, changes nothing even if it was done.
+fn only_asks(action: &str) -> bool {
+    action.contains(":Get") || action.contains(":List")
+}
+
 const AGAIN: &str = "run the same command again: it goes on where this one stopped";
 
 impl From<CloudError> for Failure {
@@ -376,6 +382,8 @@ impl From<CloudError> for Failure {
             CloudError::Insecure(_) => cloud("aws-endpoint-insecure")
                 .state("nothing was sent")
                 .hint("set AWS_ENDPOINT_URL to an https address, or unset it to reach AWS itself"),
+            CloudError::Unclear { ref action, .. } if only_asks(action) => cloud("aws-unclear")
+                .hint("see to the network and to AWS, then run the same command again"),
             CloudError::Unclear { .. } => cloud("aws-unclear")
                 .state(
                     "AWS may have done it or not; the next run finds out before it does anything",

@@ -103,12 +103,8 @@ pub fn unseal(
 /// A refusal is an entry, too, and is recorded before it is told.
 fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -> Failure {
     let failure = match &incident {
-        Some(name) => failure
-            .state(format!(
-                "nothing was opened; incident {name} is declared and not closed"
-            ))
-            .hint(format!("if nobody tries again: breakglass close {name}")),
-        None => failure.state("nothing was opened"),
+        Some(name) => stays_declared(name, failure),
+        None => failure,
     };
     let what = failure.what.chars().take(300).collect();
     let event = Event::Refused {
@@ -133,6 +129,18 @@ fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -
             ))
         }
     }
+}
+
+/// The people come back to the same incident, or somebody closes it.
+fn stays_declared(incident: &Name, failure: Failure) -> Failure {
+    let failure = if failure.state == "nothing was changed" {
+        failure.state("nothing was opened; the incident stays declared")
+    } else {
+        failure
+    };
+    failure.hint(format!(
+        "if it is not to be opened after all: breakglass close {incident}"
+    ))
 }
 
 fn attempt(

@@ -71,7 +71,7 @@ pub enum CloudError {
     #[error("{0}")]
     Insecure(String),
     /// The request left, and no reply that can be understood came back: it may have been done.
-    #[error("no clear answer to {action}: {reason}; it may have been done")]
+    #[error("no clear answer to {action}: {reason}")]
     Unclear {
         /// The call.
         action: String,

@@ -3,7 +3,10 @@
 
 #[path = "../common/aws.rs"]
 mod aws;
+mod cloud;
+mod commands;
 mod documents;
+mod inspecting;
 #[path = "../common/pty.rs"]
 mod pty;
 mod refusal;
@@ -11,3 +14,5 @@ mod refusal;
 mod scene;
 mod spoil;
 mod stations;
+mod terminals;
+mod texts;

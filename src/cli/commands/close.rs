@@ -37,7 +37,8 @@ fn only_one(vault: &OpenVault<'_>) -> Result<Name, Failure> {
             "no-open-incident",
             "there is no open incident",
             "nothing was changed",
-        )),
+        )
+        .hint("breakglass status")),
         several => {
             let mut failure = Failure::new(
                 Class::Usage,

@@ -19,10 +19,18 @@ pub fn run(app: &App, init: Init) -> Result<ExitCode, Failure> {
         .clone()
         .map_or_else(|| app.station_name(), Ok)?;
     let founding = founding(init);
+    let is_new = std::fs::symlink_metadata(&path).is_err();
     let store = DirStore::found(&path)?;
-    let founded = app.in_world(&store, name.clone(), |world, terminal| {
-        found(world, &founding, terminal)
-    })?;
+    let founded = app
+        .in_world(&store, name.clone(), |world, terminal| {
+            found(world, &founding, terminal)
+        })
+        .inspect_err(|_| {
+            // Only if it is empty still: nothing was founded then, and nothing of it is to be left.
+            if is_new {
+                let _ = std::fs::remove_dir(&path);
+            }
+        })?;
     save_config(app, name, &path)?;
     if app.json() {
         output::json(&serde_json::json!({

@@ -106,8 +106,13 @@ pub fn change_rotators(app: &App, command: Rotator) -> Result<ExitCode, Failure>
                 .decode(key.as_bytes())
                 .unwrap_or_default();
             if public.len() != 32 {
-                let what = "a rotator's key is 32 bytes in base64".to_owned();
-                return Err(nothing(what).class(Class::Usage));
+                return Err(Failure::new(
+                    Class::Usage,
+                    "not-a-key",
+                    "a rotator's key is 32 bytes in base64",
+                    "nothing was changed",
+                )
+                .hint("the machine itself shows its key: breakglass rotate, typed there"));
             }
             Ok(Change::AddRotator(format::Rotator { name, public }))
         }
@@ -164,6 +169,6 @@ fn nothing(what: String) -> Failure {
         Class::Refused,
         "change-refused",
         what,
-        "nothing was changed",
+        "the manifest in force stays as it is",
     )
 }
