@@ -102,7 +102,8 @@ impl Ceremony<Collecting> {
         Role::OPENING.into_iter().find_map(|role| {
             let needed = self.threshold(role);
             let have = self.participants.iter().filter(|p| p.role == role).count();
-            (have < needed).then_some((role, needed - have))
+            let missing = needed.saturating_sub(have);
+            (missing > 0).then_some((role, missing))
         })
     }
 
