@@ -281,7 +281,61 @@ impl Ceremony<Quorate> {
     }
 }
 
-/// A credential that a quorum has unlocked, on its way out.
+/// A credential that a quorum has unlocked, on its way out. Only a quorum unlocks:
+///
+/// ```
+/// use breakglass::{ceremony::*, crypto::CryptoError, format::Record};
+/// fn unlock(c: Ceremony<Quorate>, records: Vec<Record>) -> Result<Vec<Opening>, CryptoError> {
+///     c.unlock(records)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use breakglass::{ceremony::*, crypto::CryptoError, format::Record};
+/// fn unlock(c: Ceremony<Collecting>, records: Vec<Record>) -> Result<Vec<Opening>, CryptoError> {
+///     c.unlock(records)
+/// }
+/// ```
+///
+/// And what it unlocked comes out for an entry of the ledger alone, for the statement itself it does not:
+///
+/// ```
+/// use breakglass::{ceremony::Opening, format::OpenedStatement, ledger::Recorded};
+/// fn release(opening: Opening, entry: Recorded<OpenedStatement>) {
+///     let _ = opening.release(entry);
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use breakglass::{ceremony::Opening, format::OpenedStatement, ledger::Recorded};
+/// fn release(opening: Opening, entry: OpenedStatement) {
+///     let _ = opening.release(entry);
+/// }
+/// ```
+///
+/// One entry releases one secret:
+///
+/// ```compile_fail
+/// use breakglass::{ceremony::Opening, format::OpenedStatement, ledger::Recorded};
+/// fn release(opening: Opening, other: Opening, entry: Recorded<OpenedStatement>) {
+///     let _ = opening.release(entry);
+///     let _ = other.release(entry);
+/// }
+/// ```
+///
+/// There is no way past it below, either: what is unlocked can be looked at, and not decrypted.
+///
+/// ```
+/// fn look(unlocked: breakglass::crypto::Unlocked) {
+///     let _ = unlocked.record();
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn look(unlocked: breakglass::crypto::Unlocked) {
+///     let _ = unlocked.decrypt();
+/// }
+/// ```
 pub struct Opening {
     unlocked: Unlocked,
 }
