@@ -61,10 +61,15 @@ impl Entropy for Exhausted {
     }
 }
 
+/// The seed of [`signer`].
+pub fn seed(label: &str) -> SigningSeed {
+    let seed = digest(label.as_bytes());
+    SigningSeed::filled(|out| out.copy_from_slice(&seed.0))
+}
+
 /// A software signing key (rotators, stations).
 pub fn signer(label: &str) -> SoftwareSigner {
-    let seed = digest(label.as_bytes());
-    SoftwareSigner::new(SigningSeed::filled(|out| out.copy_from_slice(&seed.0)))
+    SoftwareSigner::new(seed(label))
 }
 
 /// The private half of a seal key.
