@@ -25,7 +25,7 @@ pub enum Quorate {}
 pub struct Ceremony<State> {
     headers: Vec<GenerationHeader>,
     /// Who is who now: a token that was retired since contributes no more.
-    in_force: Manifest,
+    in_force: Box<Manifest>,
     /// For each generation the shares that came in, by role and index.
     shares: Vec<BTreeMap<(Role, u8), Share>>,
     participants: Vec<Participant>,
@@ -91,7 +91,7 @@ impl Ceremony<Collecting> {
         Ok(Self {
             shares: headers.iter().map(|_| BTreeMap::new()).collect(),
             headers,
-            in_force,
+            in_force: Box::new(in_force),
             participants: Vec::new(),
             state: PhantomData,
         })

@@ -120,6 +120,9 @@ fn unlocks(secrets: &[RoleSecret; 2], record: Record) -> Result<(), CryptoError>
     unlock(&ic, &bgo, record).map(drop)
 }
 
+/// Index, custodian and tokens.
+type Shares<'h> = Vec<(u8, &'h str, Vec<Digest>)>;
+
 #[test]
 fn a_header_holds_what_the_manifest_says() {
     let people = people();
@@ -130,7 +133,7 @@ fn a_header_holds_what_the_manifest_says() {
     assert_eq!((header.manifest_version, header.generation), (1, 7));
     assert_eq!(header.compartment, name("prod"));
     assert_eq!(header.created, soft::now());
-    let shape: Vec<(Role, u8, Vec<(u8, &str, Vec<Digest>)>)> = header
+    let shape: Vec<(Role, u8, Shares<'_>)> = header
         .roles
         .iter()
         .map(|role| {
@@ -226,6 +229,9 @@ fn the_plaintext_has_one_length() {
     assert!(sealed[0] != sealed[1] && sealed[1] != sealed[2]);
 }
 
+/// A change of bytes.
+type BytesChange = fn(&mut Vec<u8>);
+
 /// A change of a header, or of a record, by its name.
 type Change<T> = (&'static str, fn(&mut T));
 
@@ -300,7 +306,7 @@ fn a_share_moves_to_no_other_token() {
 fn what_no_key_can_have_sealed_reaches_no_token() {
     let people = people();
     let sealing = begin(&soft::manifest(&people, [1, 1, 0]));
-    let operation = |change: fn(&mut Vec<u8>), share: usize| {
+    let operation = |change: BytesChange, share: usize| {
         let mut header = sealing.header().clone();
         let seal = &mut header.roles[0].shares[share].tokens[0];
         change(&mut seal.encapsulated);
@@ -309,7 +315,7 @@ fn what_no_key_can_have_sealed_reaches_no_token() {
         place.operation(&token.enrolled.keys.seal)
     };
     assert!(operation(|_| {}, 0).is_ok() && operation(|_| {}, 1).is_ok());
-    let bad: [(fn(&mut Vec<u8>), usize); 7] = [
+    let bad: [(BytesChange, usize); 7] = [
         (|bytes| bytes[64] ^= 1, 0),
         (|bytes| bytes.truncate(33), 0),
         (|bytes| bytes[0] = 6, 0),

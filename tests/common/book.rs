@@ -65,7 +65,7 @@ impl Book {
     /// Founds a vault of these people.
     pub fn found(people: Vec<Person>, thresholds: [u8; 3]) -> Self {
         let guard = tempfile::tempdir().expect("a folder");
-        let store = DirStore::found(&guard.path().join("vault")).expect("an empty store");
+        let store = DirStore::found(guard.path().join("vault")).expect("an empty store");
         let chain = Chain::verify(&[founded(&people, thresholds)]).expect("a good manifest");
         let book = Self {
             guard,

@@ -269,7 +269,7 @@ fn what_the_ledger_says_of_manifests_is_so() {
 fn a_manifest_that_is_adopted_meanwhile_is_no_forgery() {
     let mut book = book();
     let (store, rotator, station) = (
-        DirStore::open(&book.path()).unwrap(),
+        DirStore::open(book.path()).unwrap(),
         soft::signer("rotator"),
         name("station"),
     );
