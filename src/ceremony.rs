@@ -25,7 +25,7 @@ pub enum Quorate {}
 pub struct Ceremony<State> {
     headers: Vec<GenerationHeader>,
     /// Who is who now: a token that was retired since contributes no more.
-    in_force: Manifest,
+    in_force: Box<Manifest>,
     /// For each generation the shares that came in, by role and index.
     shares: Vec<BTreeMap<(Role, u8), Share>>,
     participants: Vec<Participant>,
@@ -91,7 +91,7 @@ impl Ceremony<Collecting> {
         Ok(Self {
             shares: headers.iter().map(|_| BTreeMap::new()).collect(),
             headers,
-            in_force,
+            in_force: Box::new(in_force),
             participants: Vec::new(),
             state: PhantomData,
         })
@@ -102,7 +102,8 @@ impl Ceremony<Collecting> {
         Role::OPENING.into_iter().find_map(|role| {
             let needed = self.threshold(role);
             let have = self.participants.iter().filter(|p| p.role == role).count();
-            (have < needed).then_some((role, needed - have))
+            let missing = needed.saturating_sub(have);
+            (missing > 0).then_some((role, missing))
         })
     }
 
@@ -284,7 +285,61 @@ impl Ceremony<Quorate> {
     }
 }
 
-/// A credential that a quorum has unlocked, on its way out.
+/// A credential that a quorum has unlocked, on its way out. Only a quorum unlocks:
+///
+/// ```
+/// use breakglass::{ceremony::*, crypto::CryptoError, format::Record};
+/// fn unlock(c: Ceremony<Quorate>, records: Vec<Record>) -> Result<Vec<Opening>, CryptoError> {
+///     c.unlock(records)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use breakglass::{ceremony::*, crypto::CryptoError, format::Record};
+/// fn unlock(c: Ceremony<Collecting>, records: Vec<Record>) -> Result<Vec<Opening>, CryptoError> {
+///     c.unlock(records)
+/// }
+/// ```
+///
+/// And what it unlocked comes out for an entry of the ledger alone, for the statement itself it does not:
+///
+/// ```
+/// use breakglass::{ceremony::Opening, format::OpenedStatement, ledger::Recorded};
+/// fn release(opening: Opening, entry: Recorded<OpenedStatement>) {
+///     let _ = opening.release(entry);
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use breakglass::{ceremony::Opening, format::OpenedStatement, ledger::Recorded};
+/// fn release(opening: Opening, entry: OpenedStatement) {
+///     let _ = opening.release(entry);
+/// }
+/// ```
+///
+/// One entry releases one secret:
+///
+/// ```compile_fail
+/// use breakglass::{ceremony::Opening, format::OpenedStatement, ledger::Recorded};
+/// fn release(opening: Opening, other: Opening, entry: Recorded<OpenedStatement>) {
+///     let _ = opening.release(entry);
+///     let _ = other.release(entry);
+/// }
+/// ```
+///
+/// There is no way past it below, either: what is unlocked can be looked at, and not decrypted.
+///
+/// ```
+/// fn look(unlocked: breakglass::crypto::Unlocked) {
+///     let _ = unlocked.record();
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn look(unlocked: breakglass::crypto::Unlocked) {
+///     let _ = unlocked.decrypt();
+/// }
+/// ```
 pub struct Opening {
     unlocked: Unlocked,
 }
