@@ -198,10 +198,6 @@ impl Ceremony<Collecting> {
     }
 
     /// The ceremony with its quorum, or as it was if somebody is still missing.
-    #[expect(
-        clippy::result_large_err,
-        reason = "it is no error: the ceremony goes on"
-    )]
     pub fn quorate(self) -> Result<Ceremony<Quorate>, Self> {
         if self.wanted().is_some() {
             return Err(self);

@@ -72,6 +72,7 @@ fn begun(generation: u64) -> Event {
         generation,
         header: Digest([generation as u8; 32]),
         manifest: VAULT,
+        endpoint: None,
     }
 }
 
@@ -225,6 +226,7 @@ fn denied(credential: &str) -> Event {
 fn closing() -> Event {
     Event::ClosingIntended {
         incident: name("night"),
+        endpoint: None,
     }
 }
 
@@ -283,6 +285,7 @@ fn all_kinds() -> Vec<(Event, bool)> {
         (
             Event::OpeningIntended {
                 incident: incident(),
+                reason: "down".parse().unwrap(),
                 credentials: credentials(),
             },
             true,
@@ -601,6 +604,7 @@ fn what_belongs_to_an_incident_belongs_to_one_that_there_is() {
     }
     let intend = |credentials: &[&str]| Event::OpeningIntended {
         incident: name("night"),
+        reason: "down".parse().unwrap(),
         credentials: credentials.iter().map(|text| name(text)).collect(),
     };
     assert_eq!(against(&in_incident(), intend(&["deploy"])), None);

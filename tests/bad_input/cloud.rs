@@ -21,8 +21,7 @@ fn key_made_by_another(scene: &Scene, name: &str) -> String {
     let admin = scene.server().as_profile("admin");
     admin
         .create(&user(name))
-        .ok()
-        .expect("a key")
+        .unwrap_or_else(|error| panic!("no key: {error}"))
         .id
         .to_string()
 }

@@ -134,6 +134,7 @@ impl Book {
             generation,
             header: sealing.header_digest(),
             manifest: self.chain.newest_digest(),
+            endpoint: None,
         }];
         let mut records = Vec::new();
         for credential in credentials {
