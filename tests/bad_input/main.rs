@@ -7,11 +7,13 @@ mod cloud;
 mod commands;
 mod documents;
 mod inspecting;
+mod manifests;
 #[path = "../common/pty.rs"]
 mod pty;
 mod refusal;
 #[path = "../common/scene.rs"]
 mod scene;
+mod signing;
 mod spoil;
 mod stations;
 mod terminals;
