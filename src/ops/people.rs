@@ -23,7 +23,8 @@ pub(super) struct Use<'a> {
     pub purpose: &'a str,
 }
 
-/// What happens when a PIN was wrong, before it is told: an opening records it.
+/// What happens when a PIN was wrong and is asked for again, before that is told: an opening records it.
+/// What ends the deed is recorded by the deed.
 pub(super) type OnWrongPin<'a> = &'a mut dyn FnMut(&TokenError) -> Result<(), Failure>;
 
 /// Asks for the PIN of a token and lets it work.
@@ -38,20 +39,15 @@ pub(super) fn with_pin<T>(
     loop {
         let pin = ask(token, by, operator)?;
         match work(token, &pin) {
-            Err(wrong @ TokenError::WrongPin { .. }) => {
+            Err(wrong @ TokenError::WrongPin { .. }) if attempt < ATTEMPTS => {
                 on_wrong(&wrong)?;
-                if attempt == ATTEMPTS {
-                    return Err(
-                        Failure::from(wrong).hint("three wrong PINs: find the right one first")
-                    );
-                }
                 operator.notice(Notice::Warning(format!("{wrong}: try again")));
                 attempt += 1;
             }
-            Err(other) => {
-                on_wrong(&other)?;
-                return Err(other.into());
+            Err(wrong @ TokenError::WrongPin { .. }) => {
+                return Err(Failure::from(wrong).hint("three wrong PINs: find the right one first"));
             }
+            Err(other) => return Err(other.into()),
             Ok(done) => return Ok(done),
         }
     }

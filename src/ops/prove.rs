@@ -27,8 +27,9 @@ pub(super) fn prove_all(
 ) -> Result<Vec<(Name, AccessKeyId)>, Failure> {
     if !pending.is_empty() {
         operator.notice(Notice::Step(format!(
-            "proving {} new keys against AWS",
-            pending.len()
+            "proving {} new key{} against AWS",
+            pending.len(),
+            if pending.len() == 1 { "" } else { "s" }
         )));
     }
     let mut proved = Vec::with_capacity(pending.len());

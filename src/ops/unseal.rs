@@ -70,6 +70,8 @@ struct Declared {
     name: Name,
     reason: Reason,
     expires: Timestamp,
+    /// Whether it was open already.
+    joined: bool,
 }
 
 /// Opens credentials. The incident, the intent and every refusal stand in the ledger before they are
@@ -152,6 +154,12 @@ fn attempt(
     let (wanted, headers) = gather(vault, &request.credentials)?;
     let declared = declare(vault, request, &wanted)?;
     *known = Some(declared.name.clone());
+    if declared.joined && request.lease.is_some() {
+        operator.notice(Notice::Warning(format!(
+            "incident {} is open already: its lease stays as it was declared, and --for is not used",
+            declared.name
+        )));
+    }
     operator.notice(Notice::Step(format!(
         "incident {}: {} until {}",
         declared.name,
@@ -319,6 +327,7 @@ fn fresh(
         name,
         reason: request.reason.clone(),
         expires: now.plus(lease),
+        joined: false,
     })
 }
 
@@ -335,6 +344,7 @@ fn open_for_all(vault: &OpenVault<'_>, credentials: &[Name], now: Timestamp) -> 
         name: name.clone(),
         reason: known.reason.clone(),
         expires: known.expires,
+        joined: true,
     })
 }
 
@@ -379,6 +389,7 @@ fn join(
         name: incident.clone(),
         reason: known.reason.clone(),
         expires: known.expires,
+        joined: true,
     })
 }
 

@@ -20,7 +20,9 @@ pub fn completions(shell: Shell) -> ExitCode {
 
 /// Writes the manual pages into a folder.
 pub fn man(dir: &Path) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(Args::command(), dir).map_err(|error| {
+    let made = std::fs::create_dir_all(dir);
+    let written = made.and_then(|()| clap_mangen::generate_to(Args::command(), dir));
+    written.map_err(|error| {
         Failure::new(
             Class::Failed,
             "man-unwritable",
