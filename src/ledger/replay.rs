@@ -154,6 +154,7 @@ impl VaultState {
         }
         state.generation = generation;
         state.headers.insert(generation, header);
+        state.manifests.insert(generation, manifest);
         state.unfinished = Some(generation);
         Ok(())
     }

@@ -33,6 +33,8 @@ pub struct CompartmentState {
     pub generation: u64,
     /// The headers, by generation.
     pub headers: BTreeMap<u64, Digest>,
+    /// The manifest that each generation was sealed under.
+    pub manifests: BTreeMap<u64, Digest>,
     /// When the newest generation was committed.
     pub committed: Option<(u64, Timestamp)>,
     /// The generation that was begun and not committed.

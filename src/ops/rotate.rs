@@ -134,7 +134,31 @@ pub(super) fn is_due(vault: &OpenVault<'_>, compartment: &Name, now: Timestamp) 
     let Some(known) = state.compartments.get(compartment) else {
         return true;
     };
-    missing || known.unfinished.is_some() || due_at(vault, compartment).is_none_or(|due| due <= now)
+    let people_changed = sealed_for_others(vault, compartment).is_some();
+    missing
+        || people_changed
+        || known.unfinished.is_some()
+        || due_at(vault, compartment).is_none_or(|due| due <= now)
+}
+
+/// The version of the manifest that something of a compartment is still sealed under, if its people,
+/// tokens or thresholds were others than today: who was retired could still open that, and who was enrolled
+/// cannot.
+pub(super) fn sealed_for_others(vault: &OpenVault<'_>, compartment: &Name) -> Option<u64> {
+    let state = vault.state();
+    let sealed = state.compartments.get(compartment)?;
+    let now = vault.manifest();
+    let generations = state
+        .members(compartment)
+        .filter_map(|credential| credential.current());
+    generations
+        .filter_map(|key| {
+            vault
+                .chain
+                .of_digest(sealed.manifests.get(&key.generation)?)
+        })
+        .find(|then| then.custodians != now.custodians || then.thresholds != now.thresholds)
+        .map(|then| then.version)
 }
 
 /// When a compartment is due, if it was ever committed.

@@ -1,7 +1,7 @@
 //! What a person must know of the vault: who can open it, what is overdue, what is open.
 
 use super::open_vault::OpenVault;
-use super::rotate::{due_at, is_due};
+use super::rotate::{due_at, is_due, sealed_for_others};
 use crate::incident;
 use crate::ledger::IncidentPhase;
 use crate::model::{Digest, Name, Presence, Role, Timestamp};
@@ -242,11 +242,16 @@ fn attention(vault: &OpenVault<'_>, status: &Status, now: Timestamp) -> Vec<Atte
     }
     for compartment in &status.compartments {
         if is_due(vault, &compartment.name, now) {
-            let what = match compartment.due {
-                Some(due) if due <= now => {
+            let others = sealed_for_others(vault, &compartment.name);
+            let what = match (others, compartment.due) {
+                (Some(version), _) => format!(
+                    "{} is still sealed for the people and tokens of manifest {version}",
+                    compartment.name
+                ),
+                (None, Some(due)) if due <= now => {
                     format!("{} was due for rotation at {due}", compartment.name)
                 }
-                _ => format!("{} has something unsealed or unfinished", compartment.name),
+                (None, _) => format!("{} has something unsealed or unfinished", compartment.name),
             };
             let command = format!("breakglass rotate {}", compartment.name);
             list.push(Attention { what, command });

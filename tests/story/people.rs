@@ -96,11 +96,16 @@ fn who_is_enrolled_opens_after_the_next_rotation_and_who_is_retired_does_not() {
     let people = scene.run(&["custodian", "list"]).ended(0);
     assert!(people.text.contains("carol"), "{people}");
 
-    // What was sealed before her is not hers.
+    // What was sealed before her is not hers, and the vault says so until it is sealed anew.
+    let status = scene.run(&["status"]).ended(10);
+    let due = "still sealed for the people and tokens of manifest 1";
+    assert!(status.text.contains(due), "{status}");
     let away = scene.pull(IC);
     open(&scene, &[("Press Enter to go on", "\x03")]).ended(3);
     scene.put_back(away);
-    scene.run(&["rotate"]).ended(0);
+    scene.run(&["rotate", "--due"]).ended(0);
+    let status = scene.run(&["status"]);
+    assert!(!status.text.contains(due), "{status}");
     open(
         &scene,
         &[
