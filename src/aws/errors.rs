@@ -211,7 +211,9 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     for cause in causes(error) {
+        // Some layers say it on several lines.
         let said = cause.to_string();
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         // Some layers repeat what the one below says.
         if words.last().is_none_or(|last| !last.contains(&said)) {
             words.push(said);

@@ -17,7 +17,10 @@ pub fn failure(error: &clap::Error) -> Failure {
 
 fn in_one_line(paragraph: &str) -> String {
     let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
-    lines.join(" ")
+    let line = lines.join(" ");
+    line.strip_prefix("tip: ")
+        .map(str::to_owned)
+        .unwrap_or(line)
 }
 
 /// Whether the answer is to be JSON, on a command line that was not understood.

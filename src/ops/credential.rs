@@ -33,7 +33,8 @@ pub fn add(
         return Err(refused(
             "credential-exists",
             format!("there is a credential {} already", new.name),
-        ));
+        )
+        .hint(format!("breakglass credential show {}", new.name)));
     }
     if !vault.manifest().compartments.contains(&new.compartment) {
         let what = format!("there is no compartment {}", new.compartment);
@@ -57,8 +58,12 @@ pub fn add(
         .values()
         .find(|known| known.definition.account == account && known.definition.user == new.user);
     if let Some(twin) = twin {
-        let what = format!("{} is looked after as {}", new.user, twin.definition.name);
-        return Err(refused("user-taken", what));
+        let twin = &twin.definition.name;
+        let what = format!(
+            "the user {} is looked after already, as the credential {twin}",
+            new.user
+        );
+        return Err(refused("user-taken", what).hint(format!("breakglass credential show {twin}")));
     }
     let keys = cloud.keys.list(&new.user)?;
     if !keys.is_empty() {
@@ -70,6 +75,9 @@ pub fn add(
         );
         let mut failure = refused("foreign-key", what);
         for id in ids {
+            failure = failure.hint(format!(
+                "whose is it? aws iam get-access-key-last-used --access-key-id {id}"
+            ));
             failure = failure.hint(format!(
                 "if nobody needs it: aws iam delete-access-key --user-name {} --access-key-id {id}",
                 new.user

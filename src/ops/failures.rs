@@ -132,6 +132,13 @@ impl From<Untrusted> for Failure {
             Untrusted::None => failure
                 .hint("is this the right folder? breakglass --vault DIR …")
                 .hint(CALL),
+            Untrusted::RolledBack { .. } => failure
+                .hint("was an older copy put in its place? look for the newer one")
+                .hint(CALL),
+            Untrusted::Substituted { .. } => failure
+                .hint("is this the right folder? breakglass --vault DIR …")
+                .hint("compare both fingerprints with the card in the safe")
+                .hint(CALL),
             Untrusted::Malformed(_, malformed) => {
                 of_a_newer_version(failure, &malformed).hint(CALL)
             }

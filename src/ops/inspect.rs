@@ -70,4 +70,5 @@ fn unknown(reason: &str) -> Failure {
         format!("this is no file of a vault that this version knows: {reason}"),
         "nothing was changed",
     )
+    .hint("it reads manifests, generation headers, records and commits of the ledger")
 }

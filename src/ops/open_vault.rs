@@ -138,7 +138,7 @@ fn untrusted() -> Failure {
         Class::Refused,
         "vault-not-trusted",
         "this station has never seen the vault, and nothing says which vault it should be",
-        "nothing was read but the question",
+        "nothing was opened or changed",
     )
     .hint("breakglass trust FINGERPRINT, with the fingerprint from the card in the safe")
 }

@@ -433,6 +433,9 @@ fn foreign(
     );
     for id in ids {
         failure = failure.hint(format!(
+            "whose is it? aws iam get-access-key-last-used --access-key-id {id}"
+        ));
+        failure = failure.hint(format!(
             "if nobody needs it: aws iam delete-access-key --user-name {} --access-key-id {id}",
             definition.user
         ));

@@ -35,7 +35,7 @@ pub struct CallerIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudError {
     /// No credentials for the rotator, or AWS does not know them.
-    #[error("AWS does not accept the rotator's own credentials: {0}")]
+    #[error("the rotator's own credentials cannot be used: {0}")]
     Credentials(String),
     /// A permission is missing.
     #[error("{who} may not {action} on {resource}")]

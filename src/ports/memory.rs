@@ -21,7 +21,7 @@ pub struct Remembered {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Forgetful {
     /// Somebody else can write to the place.
-    #[error("the station's {place} can be written by others ({why})")]
+    #[error("{place} can be written by others ({why})")]
     Exposed {
         /// What.
         place: String,

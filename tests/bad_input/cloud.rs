@@ -19,11 +19,11 @@ fn sealed() -> Scene {
 /// A key that somebody makes past us.
 fn key_made_by_another(scene: &Scene, name: &str) -> String {
     let admin = scene.server().as_profile("admin");
-    admin
-        .create(&user(name))
-        .unwrap_or_else(|error| panic!("no key: {error}"))
-        .id
-        .to_string()
+    // What is made cannot be printed: it holds a secret.
+    let Ok(made) = admin.create(&user(name)) else {
+        panic!("no key for {name}");
+    };
+    made.id.to_string()
 }
 
 #[test]
@@ -31,10 +31,8 @@ fn nothing_is_done_where_aws_cannot_be_reached() {
     let mut scene = sealed();
     // Nobody listens on the lowest port.
     scene.variables = vec![("AWS_ENDPOINT_URL".into(), "http://127.0.0.1:1".into())];
-    for args in [ROTATE, ADD] {
-        let told = refused(&scene, USERS, args, 8, "aws-unreachable");
-        assert!(told.hints().contains("network"), "{}", told.text);
-    }
+    let told = refused(&scene, USERS, ROTATE, 8, "aws-unreachable");
+    assert!(told.hints().contains("network"), "{}", told.text);
     // What needs no AWS does not ask for it.
     scene.run(&["status"]).ended(0);
     let unseal = unseal_args(&["deploy"], &["true"]);
@@ -74,12 +72,13 @@ fn throttling_is_told_as_such_and_leaves_the_key() {
     let mut scene = sealed();
     let proxy = Proxy::start(scene.server());
     scene.variables = vec![("AWS_ENDPOINT_URL".into(), proxy.endpoint().into())];
-    for action in ["ListAccessKeys", "CreateAccessKey"] {
-        proxy.reset();
-        proxy.arm(action, "throttle", 1, 1_000);
-        let told = refused_on_record(&scene, USERS, ROTATE, 8, "aws-throttled");
-        assert!(told.hints().contains("wait"), "{}", told.text);
-    }
+    proxy.arm("CreateAccessKey", "throttle", 1, 1_000);
+    let told = refused_on_record(&scene, USERS, ROTATE, 8, "aws-throttled");
+    assert!(told.hints().contains("wait"), "{}", told.text);
+    proxy.reset();
+    proxy.arm("ListAccessKeys", "throttle", 1, 1_000);
+    let seen = scene.run(ROTATE).ended(8);
+    assert!(seen.error.contains("[aws-throttled]"), "{seen}");
     proxy.reset();
     scene.run(ROTATE).ended(0);
     assert_eq!(scene.keys_of("deploy").len(), 1);
@@ -192,27 +191,13 @@ fn closing_that_aws_refuses_is_not_closed_and_says_so() {
     let mut scene = sealed();
     scene.unseal(&["deploy"], &["true"]).ended(0);
     let incident = scene.open_incidents().remove(0);
-    for (variable, value) in [
-        ("AWS_PROFILE", "outsider"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-    ] {
-        scene.variables = vec![(variable.into(), value.into())];
-        let code = if variable == "AWS_PROFILE" {
-            "aws-denied"
-        } else {
-            "aws-unreachable"
-        };
-        let told = told(&scene, &["close"], 9, code);
-        assert!(told.text.contains("NOT CLOSED"), "{}", told.text);
-        assert!(
-            told.hints()
-                .contains(&format!("breakglass close {incident}")),
-            "{}",
-            told.text
-        );
-        let status = scene.run(&["status"]).ended(10);
-        assert!(status.text.contains("NOT CLOSED"), "{status}");
-    }
+    scene.variables = vec![("AWS_PROFILE".into(), "outsider".into())];
+    let told = told(&scene, &["close"], 9, "aws-denied");
+    assert!(told.text.contains("NOT CLOSED"), "{}", told.text);
+    let again = format!("breakglass close {incident}");
+    assert!(told.hints().contains(&again), "{}", told.text);
+    let status = scene.run(&["status"]).ended(10);
+    assert!(status.text.contains("NOT CLOSED"), "{status}");
     scene.variables.clear();
     scene.run(&["close"]).ended(0);
     scene.run(&["status"]).ended(0);

@@ -118,7 +118,12 @@ fn a_bad_header_or_record_is_refused_by_name_and_the_refusal_recorded() {
         (header(&scene), "header.json"),
         (record(&scene), "record/deploy.json"),
     ] {
-        for how in PRESENT.into_iter().chain([Spoil::Missing]) {
+        // Both are read by the same way: each spoilt in every manner would only take time.
+        let spoils: Vec<Spoil> = match name {
+            "header.json" => PRESENT.into_iter().chain([Spoil::Missing]).collect(),
+            _ => vec![Spoil::Truncated, Spoil::Huge, Spoil::Pipe, Spoil::Missing],
+        };
+        for how in spoils {
             let (exit, code) = code_of(how, "document-malformed");
             let _spoilt = Spoilt::new(&path, how);
             let told = refused_on_record(&scene, &["deploy"], &unseal, exit, code);
@@ -141,7 +146,7 @@ fn a_bad_header_or_record_is_refused_by_name_and_the_refusal_recorded() {
         .to_string()
         .matches("\"refused\"")
         .count();
-    assert_eq!(refusals, 2 * 2 * (10 + 5));
+    assert_eq!(refusals, 2 * (10 + 4 + 2 * 5));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod aws;
 mod cloud;
 mod commands;
 mod documents;
+mod founding;
 mod inspecting;
 mod manifests;
 #[path = "../common/pty.rs"]

@@ -49,6 +49,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             what,
             "nothing was changed",
         )
+        .hint("give the path of a file of the vault, such as VAULT/manifest/00000001.json")
     };
     let shown = path.display().to_string();
     let meta = std::fs::metadata(path).map_err(|e| unreadable(format!("{shown}: {e}")))?;
