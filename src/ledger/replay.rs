@@ -2,7 +2,7 @@
 
 use super::event::{Entry, Event};
 use super::state::{
-    CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState, VaultState,
+    CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState, Orphan, VaultState,
 };
 use crate::crypto;
 use crate::format::{OpenedStatement, digest};
@@ -112,7 +112,8 @@ impl VaultState {
         let state = CredentialState {
             definition: definition.clone(),
             keys: Vec::new(),
-            intent: None,
+            intents: Vec::new(),
+            orphans: Vec::new(),
             failed: None,
         };
         match self.credentials.insert(definition.name.clone(), state) {
@@ -191,8 +192,10 @@ impl VaultState {
                 let intent = KeyIntent {
                     generation: *generation,
                     existing: existing.clone(),
+                    time,
+                    given_up: false,
                 };
-                self.credential(credential)?.intent = Some(intent);
+                self.credential(credential)?.intents.push(intent);
             }
             Event::KeyAbandoned {
                 credential,
@@ -200,8 +203,18 @@ impl VaultState {
             } => {
                 let state = self.credential(credential)?;
                 state
-                    .intent
-                    .take_if(|intent| intent.generation == *generation);
+                    .intents
+                    .retain(|intent| intent.generation != *generation);
+            }
+            Event::KeyUnanswered {
+                credential,
+                generation,
+            } => {
+                let state = self.credential(credential)?;
+                let mut intents = state.intents.iter_mut();
+                if let Some(intent) = intents.find(|intent| intent.generation == *generation) {
+                    intent.given_up = true;
+                }
             }
             Event::KeySealed { .. } => self.key_sealed(event, time)?,
             Event::KeyProved {
@@ -219,8 +232,8 @@ impl VaultState {
                 let key = self.key(credential, key)?;
                 key.deactivated = key.deactivated.or(Some(time));
             }
-            Event::KeyDeleted { credential, key } => self.key_deleted(credential, key)?,
-            Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = true,
+            Event::KeyDeleted { credential, key } => self.key_deleted(credential, key, time)?,
+            Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = Some(time),
             Event::KeyRefused {
                 credential, key, ..
             } => self.key(credential, key)?.refused = true,
@@ -247,14 +260,13 @@ impl VaultState {
         if state.key(key).is_some() {
             return Err(contradiction(format!("{key} is sealed twice")));
         }
-        if state
-            .intent
-            .as_ref()
-            .is_none_or(|intent| intent.generation != *generation)
-        {
+        let intents = state.intents.len();
+        state
+            .intents
+            .retain(|intent| intent.generation != *generation);
+        if state.intents.len() == intents {
             return Err(contradiction(format!("{key} is sealed without an intent")));
         }
-        state.intent = None;
         state.keys.push(KeyState {
             id: key.clone(),
             generation: *generation,
@@ -266,17 +278,27 @@ impl VaultState {
             retiring: false,
             deactivated: None,
             refused: false,
-            gone: false,
+            gone: None,
             opened_in: Vec::new(),
         });
         Ok(())
     }
 
     /// A deleted key is one of ours that was sealed, or an orphan that was not.
-    fn key_deleted(&mut self, credential: &Name, key: &AccessKeyId) -> Result<(), Impossible> {
+    fn key_deleted(
+        &mut self,
+        credential: &Name,
+        key: &AccessKeyId,
+        time: Timestamp,
+    ) -> Result<(), Impossible> {
         let state = self.credential(credential)?;
-        if let Some(known) = state.key_mut(key) {
-            known.gone = true;
+        match state.key_mut(key) {
+            Some(known) => known.gone = Some(time),
+            None => {
+                state.orphans.retain(|orphan| orphan.id != *key);
+                let id = key.clone();
+                state.orphans.push(Orphan { id, deleted: time });
+            }
         }
         Ok(())
     }
@@ -339,7 +361,7 @@ impl VaultState {
         let opened = self.incident(id)?.opened.clone();
         for (credential, key) in opened {
             let key = self.key(&credential, &key)?;
-            if !key.refused && !key.gone {
+            if !key.refused && key.gone.is_none() {
                 return Err(contradiction(format!(
                     "{id} is closed while {} may live",
                     key.id
