@@ -61,7 +61,7 @@ pub fn outstanding<'a>(state: &'a VaultState, incident: &'a IncidentState) -> Ve
                 credential,
                 key,
                 sessions: !incident.sessions_denied.contains_key(credential),
-                deactivation: known.deactivated.is_none() && !known.gone,
+                deactivation: known.deactivated.is_none() && known.gone.is_none(),
                 refusal: !known.refused,
             };
             (left.sessions || left.deactivation || left.refusal).then_some(left)

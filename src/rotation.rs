@@ -1,13 +1,22 @@
 //! The rules of rotation (design, section 7): from what the ledger knows and what IAM lists to the one
 //! next step. Each step is done, recorded, and asked for anew, so a run that died anywhere is continued
 //! by the next.
+//!
+//! IAM's lists lag: a new key may be missing and a deleted one still be there for some seconds. So the
+//! ledger is believed for as long as they may, and what AWS never answered is waited for that long.
 
-use crate::ledger::{CredentialState, KeyState};
+use std::time::Duration;
+
+use crate::ledger::{CredentialState, KeyIntent, KeyState};
 use crate::model::{AccessKeyId, Timestamp};
 use crate::ports::AccessKeyInfo;
 
 /// IAM's limit of access keys per user.
 pub const KEYS_PER_USER: usize = 2;
+
+/// AWS takes a signed request from 15 minutes before its own time to 15 minutes after it (Signature
+/// Version 4), so a key that was made on our request is no further from our intent than this.
+const WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// What a run wants of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,18 +27,43 @@ pub enum Goal {
     Fresh(u64),
 }
 
+/// When it is, and how long things take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// Now.
+    pub now: Timestamp,
+    /// How long a replaced key stays deactivated before it is deleted.
+    pub grace: Duration,
+    /// How long IAM's lists may lag.
+    pub lag: Duration,
+    /// This run has waited that long already.
+    pub waited: bool,
+}
+
+impl Times {
+    /// Whether the lists must know by now what was done then. Times are whole seconds, so one more is
+    /// given.
+    fn is_settled(&self, since: Timestamp) -> bool {
+        self.waited || self.lag.is_zero() || since.plus(self.lag) < self.now
+    }
+}
+
 /// The next step for one credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Nothing more to do.
     Done,
+    /// IAM may not show yet what was done: ask it again.
+    Wait,
+    /// An intent of this generation was not answered, and nothing has shown up: record that.
+    GiveUp(u64),
     /// The ledger holds it for alive, and IAM does not list it: record that it is gone.
     RecordMissing(AccessKeyId),
     /// The ledger holds it for active, and IAM lists it as inactive: record that.
     RecordInactive(AccessKeyId),
-    /// It was made by us after an intent. If its record is stored, it is sealed; otherwise nobody has its
-    /// secret and it is to be deleted.
-    Resolve(AccessKeyId),
+    /// It was made by us after the intent of this generation. If its record is stored, it is sealed;
+    /// otherwise nobody has its secret and it is to be deleted.
+    Resolve(AccessKeyId, u64),
     /// Make AWS refuse it.
     Deactivate(AccessKeyId, Spent),
     /// Delete it.
@@ -49,6 +83,8 @@ pub enum Spent {
     Superseded,
     /// Sealed, never proved, and a proved one is there.
     Unproved,
+    /// It was made by us and deleted by us, nobody has its secret, and it is still there.
+    Orphaned,
 }
 
 /// The next step for a credential.
@@ -56,75 +92,46 @@ pub fn next_step(
     credential: &CredentialState,
     listed: &[AccessKeyInfo],
     goal: Goal,
-    now: Timestamp,
-    grace: std::time::Duration,
+    times: &Times,
 ) -> Step {
-    unknown(credential, listed)
-        .or_else(|| out_of_date(credential, listed))
-        .or_else(|| spent(credential, listed, now, grace, goal))
-        .unwrap_or_else(|| toward(credential, listed, goal))
-}
-
-/// Keys that the ledger does not know. What is new against the list of an unanswered intent is ours;
-/// anything else is not.
-fn unknown(credential: &CredentialState, listed: &[AccessKeyInfo]) -> Option<Step> {
-    let unknown: Vec<&AccessKeyId> = listed
-        .iter()
-        .map(|key| &key.id)
-        .filter(|id| credential.key(id).is_none())
-        .collect();
-    let ours = |id: &&&AccessKeyId| {
-        credential
-            .intent
-            .as_ref()
-            .is_some_and(|intent| !intent.existing.contains(id))
+    let view = View {
+        credential,
+        listed,
+        goal,
+        times,
     };
-    if let Some(orphan) = unknown.iter().find(ours) {
-        return Some(Step::Resolve((*orphan).clone()));
-    }
-    if unknown.is_empty() {
-        None
-    } else {
-        Some(Step::Foreign(unknown.into_iter().cloned().collect()))
-    }
+    view.unknown()
+        .or_else(|| view.unanswered())
+        .or_else(|| view.out_of_date())
+        .or_else(|| view.returned())
+        .or_else(|| view.spent())
+        .unwrap_or_else(|| view.toward())
 }
 
-fn out_of_date(credential: &CredentialState, listed: &[AccessKeyInfo]) -> Option<Step> {
-    credential
-        .keys
-        .iter()
-        .filter(|key| !key.gone)
-        .find_map(|key| match listed.iter().find(|info| info.id == key.id) {
-            None => Some(Step::RecordMissing(key.id.clone())),
-            Some(info) if !info.active && key.deactivated.is_none() => {
-                Some(Step::RecordInactive(key.id.clone()))
-            }
-            Some(_) => None,
-        })
+/// The keys that another has replaced and that are still active, by the ledger alone.
+pub fn left_active(credential: &CredentialState) -> impl Iterator<Item = &KeyState> {
+    let alive = |key: &&KeyState| key.gone.is_none() && key.deactivated.is_none();
+    spent_keys(credential)
+        .map(|(key, _)| key)
+        .filter(move |key| alive(key))
 }
 
-/// A key that another has replaced is deactivated, and deleted when the grace is over or its place is
-/// needed.
-fn spent(
-    credential: &CredentialState,
-    listed: &[AccessKeyInfo],
-    now: Timestamp,
-    grace: std::time::Duration,
-    goal: Goal,
-) -> Option<Step> {
-    let (key, why) = credential
-        .keys
-        .iter()
-        .filter(|key| !key.gone)
-        .find_map(|key| verdict(credential, key).map(|why| (key, why)))?;
-    let Some(deactivated) = key.deactivated else {
-        return Some(Step::Deactivate(key.id.clone(), why));
-    };
-    let room_is_needed = listed.len() >= KEYS_PER_USER && wants_new(credential, goal);
-    if deactivated.plus(grace) <= now || room_is_needed {
-        return Some(Step::Delete(key.id.clone(), why));
-    }
-    None
+/// Whether a deactivated key is there whose grace is over, by the ledger alone.
+pub fn left_to_delete(credential: &CredentialState, times: &Times) -> bool {
+    spent_keys(credential)
+        .filter_map(|(key, _)| key.deactivated)
+        .any(|deactivated| deactivated.plus(times.grace) <= times.now)
+}
+
+/// Whether AWS owes an answer that nobody has looked for yet, by the ledger alone.
+pub fn is_unanswered(credential: &CredentialState) -> bool {
+    credential.intents.iter().any(|intent| !intent.given_up)
+}
+
+/// The keys that are not gone and not needed any more.
+fn spent_keys(credential: &CredentialState) -> impl Iterator<Item = (&KeyState, Spent)> {
+    let present = credential.keys.iter().filter(|key| key.gone.is_none());
+    present.filter_map(|key| verdict(credential, key).map(|why| (key, why)))
 }
 
 fn verdict(credential: &CredentialState, key: &KeyState) -> Option<Spent> {
@@ -137,7 +144,7 @@ fn verdict(credential: &CredentialState, key: &KeyState) -> Option<Spent> {
     // Of keys that were sealed and never proved, none is needed beside a proved one, and the newest alone
     // where there is no proved one: one sealed key stays active whatever happens.
     let newer = credential.keys.iter().any(|other| {
-        !other.gone
+        other.gone.is_none()
             && other.deactivated.is_none()
             && !other.committed
             && other.generation > key.generation
@@ -146,210 +153,177 @@ fn verdict(credential: &CredentialState, key: &KeyState) -> Option<Spent> {
     unneeded.then_some(Spent::Unproved)
 }
 
-fn wants_new(credential: &CredentialState, goal: Goal) -> bool {
-    match goal {
-        Goal::Settle => false,
-        Goal::Fresh(generation) => credential
-            .current()
-            .is_none_or(|current| current.generation < generation),
-    }
+/// Whether a key may be what became of an intent.
+fn answers(key: &AccessKeyInfo, intent: &KeyIntent, now: Timestamp) -> bool {
+    let created = key.created.unwrap_or(now);
+    !intent.existing.contains(&key.id)
+        && created <= intent.time.plus(WINDOW)
+        && intent.time <= created.plus(WINDOW)
 }
 
-fn toward(credential: &CredentialState, listed: &[AccessKeyInfo], goal: Goal) -> Step {
-    if !wants_new(credential, goal) {
-        return Step::Done;
+/// Gives each key an intent of its own, if that is possible: the generations, in the keys' order.
+fn assign(keys: &[&AccessKeyInfo], intents: &[&KeyIntent], now: Timestamp) -> Option<Vec<u64>> {
+    let Some((key, others)) = keys.split_first() else {
+        return Some(Vec::new());
+    };
+    // The newest first: it is the likeliest.
+    intents.iter().rev().find_map(|intent| {
+        let rest: Vec<&KeyIntent> = intents
+            .iter()
+            .copied()
+            .filter(|other| other.generation != intent.generation)
+            .collect();
+        let mut all = vec![intent.generation];
+        all.extend(assign(others, &rest, now).filter(|_| answers(key, intent, now))?);
+        Some(all)
+    })
+}
+
+/// What is known of one credential, by the ledger and by IAM.
+struct View<'a> {
+    credential: &'a CredentialState,
+    listed: &'a [AccessKeyInfo],
+    goal: Goal,
+    times: &'a Times,
+}
+
+impl View<'_> {
+    /// Keys that the ledger does not know. What may have come of an unanswered intent is ours, but one
+    /// intent makes one key: where there are more, nobody can tell ours from somebody else's. Anything
+    /// else is somebody else's.
+    fn unknown(&self) -> Option<Step> {
+        let credential = self.credential;
+        let is_unknown = |key: &&AccessKeyInfo| {
+            credential.key(&key.id).is_none() && credential.orphans.iter().all(|o| o.id != key.id)
+        };
+        let unknown: Vec<&AccessKeyInfo> = self.listed.iter().filter(is_unknown).collect();
+        if unknown.is_empty() {
+            return None;
+        }
+        let now = self.times.now;
+        let intents: Vec<&KeyIntent> = credential.intents.iter().collect();
+        let claimed: Vec<&AccessKeyInfo> = unknown
+            .iter()
+            .copied()
+            .filter(|key| intents.iter().any(|intent| answers(key, intent, now)))
+            .collect();
+        let ids = |keys: &[&AccessKeyInfo]| keys.iter().map(|key| key.id.clone()).collect();
+        match (claimed.first(), assign(&claimed, &intents, now)) {
+            (Some(first), Some(generations)) => {
+                let generation = generations.first().copied()?;
+                Some(Step::Resolve(first.id.clone(), generation))
+            }
+            _ => Some(Step::Foreign(ids(&unknown))),
+        }
     }
-    let existing: Vec<AccessKeyId> = listed.iter().map(|key| key.id.clone()).collect();
-    if existing.len() < KEYS_PER_USER {
-        return Step::Create(existing);
+
+    /// Intents of which nothing is to be seen.
+    fn unanswered(&self) -> Option<Step> {
+        let mut open = self.credential.intents.iter().filter(|i| !i.given_up);
+        let intent = open.next()?;
+        if self.times.is_settled(intent.time) {
+            Some(Step::GiveUp(intent.generation))
+        } else {
+            Some(Step::Wait)
+        }
     }
-    // Both places are taken by keys of ours. A deactivated one that no newer key has replaced (it was
-    // opened, and closing deactivated it) gives up its place.
-    let dead = credential
-        .keys
-        .iter()
-        .find(|key| !key.gone && key.deactivated.is_some());
-    match dead {
-        Some(key) => Step::Delete(key.id.clone(), Spent::Superseded),
-        None => Step::Full(existing),
+
+    fn listed(&self, id: &AccessKeyId) -> Option<&AccessKeyInfo> {
+        self.listed.iter().find(|info| info.id == *id)
+    }
+
+    /// What has changed and was not us. A key that was sealed a moment ago need not be listed yet.
+    fn out_of_date(&self) -> Option<Step> {
+        let present = self.credential.keys.iter().filter(|k| k.gone.is_none());
+        present
+            .into_iter()
+            .find_map(|key| match self.listed(&key.id) {
+                None if self.times.is_settled(key.sealed) => {
+                    Some(Step::RecordMissing(key.id.clone()))
+                }
+                Some(info) if !info.active && key.deactivated.is_none() => {
+                    Some(Step::RecordInactive(key.id.clone()))
+                }
+                _ => None,
+            })
+    }
+
+    /// What the ledger says is gone, with the time and the reason why it was not needed.
+    fn departed(&self, id: &AccessKeyId) -> Option<(Timestamp, Spent)> {
+        let orphan = self.credential.orphans.iter().find(|o| o.id == *id);
+        let key = self.credential.key(id).and_then(|key| key.gone);
+        orphan
+            .map(|orphan| (orphan.deleted, Spent::Orphaned))
+            .or_else(|| key.map(|gone| (gone, Spent::Superseded)))
+    }
+
+    /// Keys that are gone by the ledger and still listed. If the list only lags, that passes. If not, they
+    /// are deleted again, but one that was sealed not before there is another or its place is needed.
+    fn returned(&self) -> Option<Step> {
+        self.listed.iter().find_map(|info| {
+            let (since, why) = self.departed(&info.id)?;
+            if !self.times.is_settled(since) {
+                return Some(Step::Wait);
+            }
+            let dispensable =
+                why == Spent::Orphaned || self.credential.current().is_some() || self.is_crowded();
+            dispensable.then(|| Step::Delete(info.id.clone(), why))
+        })
+    }
+
+    /// A key that another has replaced is deactivated, and deleted when the grace is over or its place is
+    /// needed.
+    fn spent(&self) -> Option<Step> {
+        spent_keys(self.credential).find_map(|(key, why)| {
+            let Some(deactivated) = key.deactivated else {
+                return Some(Step::Deactivate(key.id.clone(), why));
+            };
+            let over = deactivated.plus(self.times.grace) <= self.times.now;
+            (over || self.is_crowded()).then(|| Step::Delete(key.id.clone(), why))
+        })
+    }
+
+    fn wants_new(&self) -> bool {
+        match self.goal {
+            Goal::Settle => false,
+            Goal::Fresh(generation) => self
+                .credential
+                .current()
+                .is_none_or(|current| current.generation < generation),
+        }
+    }
+
+    /// The keys that there are: those that are listed, and those that are too new to be.
+    fn present(&self) -> Vec<AccessKeyId> {
+        let listed = self.listed.iter().map(|info| info.id.clone());
+        let known = self.credential.keys.iter().filter(|k| k.gone.is_none());
+        let unlisted = known.filter(|key| self.listed(&key.id).is_none());
+        listed.chain(unlisted.map(|key| key.id.clone())).collect()
+    }
+
+    /// A new key is wanted, and both places are taken.
+    fn is_crowded(&self) -> bool {
+        self.wants_new() && self.present().len() >= KEYS_PER_USER
+    }
+
+    fn toward(&self) -> Step {
+        if !self.wants_new() {
+            return Step::Done;
+        }
+        let existing = self.present();
+        if existing.len() < KEYS_PER_USER {
+            return Step::Create(existing);
+        }
+        // Both places are taken by keys of ours. A deactivated one that no newer key has replaced (it was
+        // opened, and closing deactivated it) gives up its place.
+        let mut keys = self.credential.keys.iter();
+        match keys.find(|key| key.gone.is_none() && key.deactivated.is_some()) {
+            Some(key) => Step::Delete(key.id.clone(), Spent::Superseded),
+            None => Step::Full(existing),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::ledger::{CredentialDefinition, KeyIntent};
-    use crate::model::Digest;
-
-    const NOW: i64 = 1_800_000_000;
-
-    fn id(text: &str) -> AccessKeyId {
-        format!("AKIA000000000{text}").parse().unwrap()
-    }
-
-    fn listed(ids: &[(&str, bool)]) -> Vec<AccessKeyInfo> {
-        ids.iter()
-            .map(|(text, active)| AccessKeyInfo {
-                id: id(text),
-                active: *active,
-                created: None,
-            })
-            .collect()
-    }
-
-    fn key(text: &str, generation: u64, proved: bool) -> KeyState {
-        KeyState {
-            id: id(text),
-            generation,
-            record: Digest([0; 32]),
-            witness: vec![0; 32],
-            sealed: Timestamp::from_unix(NOW),
-            proved,
-            committed: proved,
-            retiring: false,
-            deactivated: None,
-            refused: false,
-            gone: false,
-            opened_in: Vec::new(),
-        }
-    }
-
-    fn credential(keys: Vec<KeyState>, intent: Option<&[&str]>) -> CredentialState {
-        CredentialState {
-            definition: CredentialDefinition {
-                name: "deploy".parse().unwrap(),
-                compartment: "prod".parse().unwrap(),
-                account: "123456789012".parse().unwrap(),
-                user: "deploy-emergency".parse().unwrap(),
-            },
-            keys,
-            intent: intent.map(|existing| KeyIntent {
-                generation: 9,
-                existing: existing.iter().map(|text| id(text)).collect(),
-            }),
-            failed: None,
-        }
-    }
-
-    fn step(credential: &CredentialState, ids: &[(&str, bool)], goal: Goal) -> Step {
-        next_step(
-            credential,
-            &listed(ids),
-            goal,
-            Timestamp::from_unix(NOW),
-            Duration::ZERO,
-        )
-    }
-
-    #[test]
-    fn a_new_user_gets_a_key() {
-        let c = credential(vec![], None);
-        assert_eq!(step(&c, &[], Goal::Fresh(1)), Step::Create(vec![]));
-        assert_eq!(step(&c, &[], Goal::Settle), Step::Done);
-    }
-
-    #[test]
-    fn somebody_elses_key_stops_the_run() {
-        let c = credential(vec![], None);
-        assert_eq!(
-            step(&c, &[("ZZZ", true)], Goal::Fresh(1)),
-            Step::Foreign(vec![id("ZZZ")])
-        );
-        let c = credential(vec![], Some(&["ZZZ"]));
-        assert_eq!(
-            step(&c, &[("ZZZ", true)], Goal::Fresh(1)),
-            Step::Foreign(vec![id("ZZZ")])
-        );
-    }
-
-    #[test]
-    fn what_is_new_against_an_unanswered_intent_is_ours() {
-        let c = credential(vec![key("AAA", 1, true)], Some(&["AAA"]));
-        let ids = [("AAA", true), ("BBB", true)];
-        assert_eq!(step(&c, &ids, Goal::Fresh(2)), Step::Resolve(id("BBB")));
-    }
-
-    #[test]
-    fn the_old_key_stays_until_the_new_one_is_committed() {
-        let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, false)], None);
-        let ids = [("AAA", true), ("BBB", true)];
-        // The new one was sealed by a run that died before its proof: it goes, not the proved one.
-        assert_eq!(
-            step(&c, &ids, Goal::Settle),
-            Step::Deactivate(id("BBB"), Spent::Unproved)
-        );
-        c.keys[1] = key("BBB", 2, true);
-        assert_eq!(
-            step(&c, &ids, Goal::Fresh(2)),
-            Step::Deactivate(id("AAA"), Spent::Superseded)
-        );
-        c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
-        let ids = [("AAA", false), ("BBB", true)];
-        assert_eq!(
-            step(&c, &ids, Goal::Fresh(2)),
-            Step::Delete(id("AAA"), Spent::Superseded)
-        );
-        c.keys[0].gone = true;
-        assert_eq!(step(&c, &[("BBB", true)], Goal::Fresh(2)), Step::Done);
-    }
-
-    #[test]
-    fn the_grace_holds_until_the_place_is_needed() {
-        let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
-        c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
-        let ids = listed(&[("AAA", false), ("BBB", true)]);
-        let hour = Duration::from_secs(3600);
-        let at = |seconds| Timestamp::from_unix(NOW + seconds);
-        assert_eq!(
-            next_step(&c, &ids, Goal::Fresh(2), at(60), hour),
-            Step::Done
-        );
-        let delete = Step::Delete(id("AAA"), Spent::Superseded);
-        assert_eq!(next_step(&c, &ids, Goal::Fresh(2), at(3600), hour), delete);
-        assert_eq!(next_step(&c, &ids, Goal::Fresh(3), at(60), hour), delete);
-    }
-
-    #[test]
-    fn one_sealed_key_stays_active_though_none_was_ever_proved() {
-        let c = credential(vec![key("AAA", 1, false)], None);
-        assert_eq!(
-            step(&c, &[("AAA", true)], Goal::Fresh(2)),
-            Step::Create(vec![id("AAA")])
-        );
-        let c = credential(vec![key("AAA", 1, false), key("BBB", 2, false)], None);
-        let ids = [("AAA", true), ("BBB", true)];
-        assert_eq!(
-            step(&c, &ids, Goal::Fresh(3)),
-            Step::Deactivate(id("AAA"), Spent::Unproved)
-        );
-    }
-
-    #[test]
-    fn a_key_that_vanished_is_recorded_and_replaced() {
-        let mut c = credential(vec![key("AAA", 1, true)], None);
-        assert_eq!(
-            step(&c, &[], Goal::Fresh(2)),
-            Step::RecordMissing(id("AAA"))
-        );
-        c.keys[0].gone = true;
-        assert_eq!(step(&c, &[], Goal::Fresh(2)), Step::Create(vec![]));
-    }
-
-    #[test]
-    fn a_closed_key_gives_up_its_place() {
-        let mut c = credential(vec![key("AAA", 1, true)], None);
-        c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
-        assert_eq!(
-            step(&c, &[("AAA", false)], Goal::Fresh(2)),
-            Step::Create(vec![id("AAA")])
-        );
-        c.keys.push(key("BBB", 2, true));
-        let ids = [("AAA", false), ("BBB", true)];
-        assert_eq!(
-            step(&c, &ids, Goal::Fresh(2)),
-            Step::Delete(id("AAA"), Spent::Superseded)
-        );
-    }
-}
+#[path = "rotation_tests.rs"]
+mod tests;

@@ -430,10 +430,10 @@ fn what_a_rotation_leaves_is_what_the_ledger_says() {
     apply(&mut state, &begun(2)).unwrap();
     assert_eq!(state.compartments[&name("prod")].unfinished, Some(2));
     apply(&mut state, &intended("deploy", 2)).unwrap();
-    assert!(state.credentials[&name("deploy")].intent.is_some());
+    assert!(state.credentials[&name("deploy")].intents.len() == 1);
     apply(&mut state, &sealed("deploy", 2)).unwrap();
     let deploy = &state.credentials[&name("deploy")];
-    assert_eq!(deploy.intent, None);
+    assert!(deploy.intents.is_empty());
     assert_eq!(deploy.current().map(|key| key.generation), Some(1));
     apply(&mut state, &proved("deploy", 2)).unwrap();
     apply(&mut state, &committed(2, &["deploy"])).unwrap();

@@ -66,16 +66,20 @@ pub struct Proof {
     pub interval_seconds: f64,
     /// Seconds after which the answer is no.
     pub patience_seconds: u64,
+    /// Seconds by which IAM's lists of keys may lag.
+    pub list_lag_seconds: u64,
 }
 
 impl Default for Proof {
     /// New keys flap for some seconds and deactivation lags by three or four: three answers over six
-    /// seconds, and two minutes at the most.
+    /// seconds, and two minutes at the most. A list that lags by more than twenty seconds loses nothing,
+    /// but the key that it shows too late stays until the next rotation.
     fn default() -> Self {
         Self {
             answers: 3,
             interval_seconds: 3.0,
             patience_seconds: 120,
+            list_lag_seconds: 20,
         }
     }
 }
@@ -90,6 +94,7 @@ impl Proof {
                 answers: self.answers,
                 interval,
                 patience: Duration::from_secs(self.patience_seconds.min(3600)),
+                lag: Duration::from_secs(self.list_lag_seconds.min(3600)),
             }),
             _ => Err(bad(
                 "[proof]: 1 to 100 answers, 0 to 600 seconds between them".into(),

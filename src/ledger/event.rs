@@ -156,6 +156,14 @@ pub enum Event {
         /// The generation.
         generation: u64,
     },
+    /// It is not known what came of the intent to make a key: AWS gave no clear answer, and for as long as
+    /// its lists may lag it has shown no new key. One that shows up later is still ours.
+    KeyUnanswered {
+        /// The credential.
+        credential: Name,
+        /// The generation.
+        generation: u64,
+    },
     /// A credential could not be rotated.
     RotationFailed {
         /// The credential.

@@ -37,7 +37,7 @@ pub use note::{LedgerSigner, origin};
 pub use recorded::Recorded;
 pub use replay::{Impossible, Writer};
 pub use state::{
-    CompartmentState, CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState,
+    CompartmentState, CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState, Orphan,
     VaultState,
 };
 pub use verify::{Anchor, Completeness, SignerCount, Verified, verify};

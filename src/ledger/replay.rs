@@ -1,7 +1,7 @@
 //! Replay: from entries to a state, refusing what cannot have happened.
 
 use super::event::{Entry, Event};
-use super::state::{CredentialState, KeyIntent, KeyState, VaultState};
+use super::state::{CredentialState, KeyIntent, KeyState, Orphan, VaultState};
 use crate::model::{AccessKeyId, Digest, Name, Timestamp};
 
 /// Who signed the commit that an entry stands in.
@@ -82,6 +82,7 @@ impl VaultState {
             | Event::KeyDeleted { .. }
             | Event::KeyMissing { .. }
             | Event::KeyAbandoned { .. }
+            | Event::KeyUnanswered { .. }
             | Event::KeyRefused { .. }
             | Event::RotationFailed { .. } => self.apply_key(&entry.event, time),
             Event::IncidentDeclared { .. }
@@ -125,7 +126,8 @@ impl VaultState {
         let state = CredentialState {
             definition: definition.clone(),
             keys: Vec::new(),
-            intent: None,
+            intents: Vec::new(),
+            orphans: Vec::new(),
             failed: None,
         };
         match self.credentials.insert(definition.name.clone(), state) {
@@ -228,17 +230,35 @@ impl VaultState {
                 credential,
                 generation,
                 existing,
-            } => self.key_intended(credential, *generation, existing)?,
+            } => self.key_intended(credential, *generation, existing, time)?,
             Event::KeyAbandoned {
                 credential,
                 generation,
             } => {
                 let state = self.credential(credential)?;
-                let of = |intent: &mut KeyIntent| intent.generation == *generation;
-                if state.intent.take_if(of).is_none() {
+                let before = state.intents.len();
+                state
+                    .intents
+                    .retain(|intent| intent.generation != *generation);
+                if state.intents.len() == before {
                     return Err(contradiction(format!(
                         "{credential} gives up a key that was not intended"
                     )));
+                }
+            }
+            Event::KeyUnanswered {
+                credential,
+                generation,
+            } => {
+                let state = self.credential(credential)?;
+                let mut intents = state.intents.iter_mut();
+                match intents.find(|intent| intent.generation == *generation) {
+                    Some(intent) => intent.given_up = true,
+                    None => {
+                        return Err(contradiction(format!(
+                            "{credential} waits no more for a key that was not intended"
+                        )));
+                    }
                 }
             }
             Event::KeySealed { .. } => self.key_sealed(event, time)?,
@@ -249,13 +269,13 @@ impl VaultState {
                 let key = self.key(credential, key)?;
                 key.deactivated = key.deactivated.or(Some(time));
             }
-            Event::KeyDeleted { credential, key } => self.key_deleted(credential, key)?,
-            Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = true,
+            Event::KeyDeleted { credential, key } => self.key_deleted(credential, key, time)?,
+            Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = Some(time),
             Event::KeyRefused {
                 credential, key, ..
             } => {
                 let key = self.key(credential, key)?;
-                if key.deactivated.is_none() && !key.gone {
+                if key.deactivated.is_none() && key.gone.is_none() {
                     let id = &key.id;
                     return Err(contradiction(format!("{id} is refused while it is active")));
                 }
@@ -283,6 +303,7 @@ impl VaultState {
         name: &Name,
         generation: u64,
         existing: &[AccessKeyId],
+        time: Timestamp,
     ) -> Result<(), Impossible> {
         let compartment = self.credential(name)?.definition.compartment.clone();
         let state = self.compartments.get(&compartment);
@@ -292,9 +313,11 @@ impl VaultState {
                  begun last"
             )));
         }
-        self.credential(name)?.intent = Some(KeyIntent {
+        self.credential(name)?.intents.push(KeyIntent {
             generation,
             existing: existing.to_vec(),
+            time,
+            given_up: false,
         });
         Ok(())
     }
@@ -314,14 +337,13 @@ impl VaultState {
         if state.key(key).is_some() {
             return Err(contradiction(format!("{key} is sealed twice")));
         }
-        if state
-            .intent
-            .as_ref()
-            .is_none_or(|intent| intent.generation != *generation)
-        {
+        let intents = state.intents.len();
+        state
+            .intents
+            .retain(|intent| intent.generation != *generation);
+        if state.intents.len() == intents {
             return Err(contradiction(format!("{key} is sealed without an intent")));
         }
-        state.intent = None;
         state.keys.push(KeyState {
             id: key.clone(),
             generation: *generation,
@@ -333,17 +355,27 @@ impl VaultState {
             retiring: false,
             deactivated: None,
             refused: false,
-            gone: false,
+            gone: None,
             opened_in: Vec::new(),
         });
         Ok(())
     }
 
     /// A deleted key is one of ours that was sealed, or an orphan that was not.
-    fn key_deleted(&mut self, credential: &Name, key: &AccessKeyId) -> Result<(), Impossible> {
+    fn key_deleted(
+        &mut self,
+        credential: &Name,
+        key: &AccessKeyId,
+        time: Timestamp,
+    ) -> Result<(), Impossible> {
         let state = self.credential(credential)?;
-        if let Some(known) = state.key_mut(key) {
-            known.gone = true;
+        match state.key_mut(key) {
+            Some(known) => known.gone = Some(time),
+            None => {
+                state.orphans.retain(|orphan| orphan.id != *key);
+                let id = key.clone();
+                state.orphans.push(Orphan { id, deleted: time });
+            }
         }
         Ok(())
     }

@@ -48,8 +48,10 @@ pub struct CredentialState {
     pub definition: CredentialDefinition,
     /// The keys that were sealed for it, oldest first, deleted ones included.
     pub keys: Vec<KeyState>,
-    /// A key that was about to be made, and of which nothing is known.
-    pub intent: Option<KeyIntent>,
+    /// Keys that were about to be made, and of which nothing is known, oldest first.
+    pub intents: Vec<KeyIntent>,
+    /// Keys that were ours, were never sealed and were deleted.
+    pub orphans: Vec<Orphan>,
     /// When it last failed to rotate, and how; cleared by a success.
     pub failed: Option<(Timestamp, String)>,
 }
@@ -61,6 +63,19 @@ pub struct KeyIntent {
     pub generation: u64,
     /// What keys the user had.
     pub existing: Vec<AccessKeyId>,
+    /// When.
+    pub time: Timestamp,
+    /// It was waited for as long as IAM's lists may lag, and nothing was to be seen.
+    pub given_up: bool,
+}
+
+/// A key that was ours, was never sealed and was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// When it was last deleted.
+    pub deleted: Timestamp,
 }
 
 /// One sealed access key.
@@ -86,8 +101,8 @@ pub struct KeyState {
     pub deactivated: Option<Timestamp>,
     /// Whether AWS was seen to refuse it after that.
     pub refused: bool,
-    /// Whether it is gone, by us or by somebody else.
-    pub gone: bool,
+    /// Since when it is gone, by us or by somebody else.
+    pub gone: Option<Timestamp>,
     /// The incidents in which it was opened.
     pub opened_in: Vec<Name>,
 }
@@ -95,7 +110,7 @@ pub struct KeyState {
 impl KeyState {
     /// Whether an opening may give it away.
     pub fn can_be_opened(&self) -> bool {
-        self.committed && !self.gone && !self.retiring && self.deactivated.is_none()
+        self.committed && self.gone.is_none() && !self.retiring && self.deactivated.is_none()
     }
 }
 

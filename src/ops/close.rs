@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use super::open_vault::OpenVault;
-use super::rotate::{Outcome, Rotated, hold, rotate_compartment};
+use super::rotate::{Outcome, Rotated, fail, grace, hold, rotate_compartment, unsettled};
 use super::settle;
 use super::world::{Cloud, People};
 use crate::ledger::{Event, IncidentPhase};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::{Notice, ProbeAnswer};
+use crate::rotation::Goal;
 
 /// What closing did.
 #[derive(Debug)]
@@ -139,11 +140,11 @@ fn revoke_and_replace(
             compartments.push(compartment);
         }
     }
-    for compartment in compartments {
+    for compartment in &compartments {
         rotate_compartment(
             vault,
             cloud,
-            &compartment,
+            compartment,
             Some(incident),
             operator,
             &mut closed.rotated,
@@ -156,10 +157,11 @@ fn revoke_and_replace(
             return Err(std::mem::replace(failure, stand_in));
         }
     }
-    clear_away(vault, cloud, &opened)
+    clear_away(vault, cloud, &opened, &mut closed.rotated)
 }
 
-/// Deactivates a key and denies its user's older sessions.
+/// Deactivates a key and denies its user's older sessions. One that was deactivated before is deactivated
+/// again: somebody may have made it active since.
 fn cut_off(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
@@ -168,10 +170,7 @@ fn cut_off(
 ) -> Result<(), Failure> {
     let credential = settle::credential(vault, name)?;
     let definition = credential.definition.clone();
-    let dead = credential
-        .key(key)
-        .is_some_and(|k| k.gone || k.deactivated.is_some());
-    if !dead {
+    if credential.key(key).is_none_or(|k| k.gone.is_none()) {
         settle::cut_off(vault, cloud, &definition, key)?;
     }
     deny_sessions(vault, cloud, name)
@@ -201,11 +200,22 @@ fn see_refused(
 ) -> Result<Option<Timestamp>, Failure> {
     let clock = vault.world.clock;
     let deadline = clock.now().plus(cloud.timing.patience);
+    let credential = settle::credential(vault, name)?;
+    let definition = credential.definition.clone();
+    let is_gone = credential.key(key).is_some_and(|k| k.gone.is_some());
+    let mut cut_again = false;
     let mut in_a_row = 0;
     while in_a_row < cloud.timing.answers {
         match cloud.proof.probe(key) {
             Ok(ProbeAnswer::Refused) => in_a_row += 1,
-            Ok(ProbeAnswer::Accepted) => in_a_row = 0,
+            Ok(ProbeAnswer::Accepted) => {
+                in_a_row = 0;
+                if is_gone && !cut_again {
+                    // Whoever said that it was gone was wrong.
+                    settle::cut_off(vault, cloud, &definition, key)?;
+                    cut_again = true;
+                }
+            }
             Err(error) if clock.now() >= deadline => return Err(error.into()),
             Err(_) => in_a_row = 0,
         }
@@ -252,20 +262,26 @@ fn needs_rotation(
     })
 }
 
-/// What was opened is deleted; a run that died between replacing and deleting ends here.
+/// What was opened is deleted; a run that died between replacing and deleting ends here. What it left of
+/// the others in the same compartments goes, too, but closing does not wait for that.
 fn clear_away(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     opened: &[(Name, AccessKeyId)],
+    rotated: &mut Rotated,
 ) -> Result<(), Failure> {
+    let mut others = Vec::new();
     for (name, _) in opened {
-        settle::settle(
-            vault,
-            cloud,
-            name,
-            crate::rotation::Goal::Settle,
-            Duration::ZERO,
-        )?;
+        settle::settle(vault, cloud, name, Goal::Settle, Duration::ZERO)?;
+        let compartment = &settle::credential(vault, name)?.definition.compartment;
+        others.extend(unsettled(vault, compartment));
+    }
+    others.sort_unstable();
+    others.dedup();
+    for name in others {
+        if let Err(failure) = settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
+            fail(vault, rotated, &name, failure)?;
+        }
     }
     Ok(())
 }

@@ -9,10 +9,10 @@ use super::settle::{self, Settled};
 use super::world::{Cloud, People};
 use crate::crypto::{self, Plan, Sealing, ToSeal};
 use crate::format::paths;
-use crate::ledger::{CredentialDefinition, Event, IncidentState};
+use crate::ledger::{CredentialDefinition, CredentialState, Event, IncidentState};
 use crate::model::{AccessKeyId, Class, Digest, Failure, Name, Timestamp};
 use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice};
-use crate::rotation::Goal;
+use crate::rotation::{Goal, Times, is_unanswered, left_active, left_to_delete};
 
 /// What is to be rotated.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +86,11 @@ pub fn rotate(
     let _held = hold(vault)?;
     let mut rotated = Rotated::default();
     for compartment in chosen(vault, request)? {
-        rotate_compartment(vault, cloud, &compartment, None, operator, &mut rotated)?;
+        if request.due_only && !is_due(vault, &compartment, vault.world.clock.now()) {
+            tidy(vault, cloud, &compartment, &mut rotated)?;
+        } else {
+            rotate_compartment(vault, cloud, &compartment, None, operator, &mut rotated)?;
+        }
     }
     vault.remember()?;
     Ok(rotated)
@@ -116,13 +120,43 @@ fn chosen(vault: &OpenVault<'_>, request: &RotateRequest) -> Result<Vec<Name>, F
     } else {
         &request.compartments
     };
-    let now = vault.world.clock.now();
-    let due = |name: &&Name| !request.due_only || is_due(vault, name, now);
-    Ok(names.iter().filter(due).cloned().collect())
+    Ok(names.clone())
+}
+
+/// Where no fresh keys are due: what runs before have left is cleared away.
+fn tidy(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    compartment: &Name,
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    let times = Times {
+        now: vault.world.clock.now(),
+        grace: grace(vault),
+        lag: cloud.timing.lag,
+        waited: false,
+    };
+    let state = vault.state();
+    let to_delete = |credential: &&CredentialState| left_to_delete(credential, &times);
+    let mut names = unsettled(vault, compartment);
+    names.extend(
+        state
+            .members(compartment)
+            .filter(to_delete)
+            .map(|c| c.definition.name.clone()),
+    );
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        if let Err(failure) = settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
+            fail(vault, rotated, &name, failure)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a compartment is to be rotated: its time has come, a run was left unfinished, or a credential
-/// of it has no key to open.
+/// of it has no key to open or failed the last time.
 pub(super) fn is_due(vault: &OpenVault<'_>, compartment: &Name, now: Timestamp) -> bool {
     let state = vault.state();
     if state.members(compartment).next().is_none() {
@@ -130,7 +164,7 @@ pub(super) fn is_due(vault: &OpenVault<'_>, compartment: &Name, now: Timestamp) 
     }
     let missing = state
         .members(compartment)
-        .any(|credential| credential.current().is_none());
+        .any(|credential| credential.current().is_none() || credential.failed.is_some());
     let Some(known) = state.compartments.get(compartment) else {
         return true;
     };
@@ -159,6 +193,17 @@ pub(super) fn sealed_for_others(vault: &OpenVault<'_>, compartment: &Name) -> Op
         })
         .find(|then| then.custodians != now.custodians || then.thresholds != now.thresholds)
         .map(|then| then.version)
+}
+
+/// The members of a compartment of which a run has left something: a replaced key that is still active
+/// and not in use, or a question that AWS has not answered.
+pub(super) fn unsettled(vault: &OpenVault<'_>, compartment: &Name) -> Vec<Name> {
+    let left = |credential: &&CredentialState| {
+        is_unanswered(credential)
+            || left_active(credential).any(|key| !settle::is_open(credential, vault, &key.id))
+    };
+    let members = vault.state().members(compartment).filter(left);
+    members.map(|c| c.definition.name.clone()).collect()
 }
 
 /// When a compartment is due, if it was ever committed.
@@ -227,7 +272,7 @@ fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<
             .credentials
             .get(name)
             .and_then(|credential| credential.key(id));
-        key.is_some_and(|key| !key.gone && key.deactivated.is_none())
+        key.is_some_and(|key| key.gone.is_none() && key.deactivated.is_none())
     };
     let holds = |(id, incident): &(&Name, &IncidentState)| {
         let open = incident
@@ -262,7 +307,7 @@ fn ready(
     settle::settle(vault, cloud, name, Goal::Settle, grace(vault)).map(|_| ())
 }
 
-fn grace(vault: &OpenVault<'_>) -> Duration {
+pub(super) fn grace(vault: &OpenVault<'_>) -> Duration {
     Duration::from_secs(u64::from(vault.manifest().policy.grace_minutes) * 60)
 }
 
@@ -393,12 +438,13 @@ fn make(
             })
         }
         Err(failure) => {
-            drop(made);
             // Nobody will ever have the secret of this key: it goes at once, if that can be recorded.
-            match settle::settle(vault, cloud, name, Goal::Settle, grace(vault)) {
-                Ok(_) => {
-                    Err(failure.state("the new key was deleted again; the old one is in place"))
-                }
+            let id = made.id.clone();
+            drop(made);
+            let credential = settle::credential(vault, name)?.clone();
+            match settle::resolve(vault, cloud, &credential, &id, generation) {
+                Ok(()) => Err(failure
+                    .state("the new key is not in force and goes again; the old one is in place")),
                 Err(_) => Err(half_done(failure)),
             }
         }
@@ -415,8 +461,8 @@ fn half_done(failure: impl Into<Failure>) -> Failure {
         .hint("mend the cause, then: breakglass rotate")
 }
 
-/// No key came back. If AWS did nothing for certain, the intent is over; otherwise what is new is looked
-/// for over some time, because IAM's lists lag.
+/// No key came back. If AWS did nothing for certain, the intent is over; otherwise what may be there is
+/// looked for as long as IAM's lists may lag, and deleted.
 fn not_made(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
@@ -435,26 +481,12 @@ fn not_made(
             Err(unrecorded) => half_done(unrecorded),
         };
     }
-    for attempt in 0..cloud.timing.answers.max(1) {
-        if attempt > 0 {
-            vault.world.clock.pause(cloud.timing.interval);
-        }
-        let Ok(listed) = cloud.keys.list(&definition.user) else {
-            continue;
-        };
-        let Ok(credential) = settle::credential(vault, &name) else {
-            continue;
-        };
-        if settle::is_new(credential, &listed) {
-            return match settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
-                Ok(_) => Failure::from(error)
-                    .state("the key that nobody has the secret of was deleted; the old one is in place")
-                    .hint("breakglass rotate"),
-                Err(_) => half_done(error),
-            };
-        }
+    match settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
+        Ok(_) => Failure::from(error)
+            .state("a key that nobody has the secret of was looked for and is not there any more; the old one is in place")
+            .hint("breakglass rotate"),
+        Err(_) => half_done(error),
     }
-    half_done(error)
 }
 
 /// Seals a key, stores the record, reads it back and compares.

@@ -12,12 +12,15 @@ use crate::format::{GenerationHeader, Record, paths};
 use crate::ledger::{
     CredentialDefinition, CredentialState, Event, Head, IncidentState, Retirement, RetirementCause,
 };
-use crate::model::{AccessKeyId, Class, Digest, Failure, Name, SignAlgorithm, SignKey};
-use crate::ports::{AccessKeyInfo, CloudError, StoreError};
-use crate::rotation::{Goal, Spent, Step, next_step};
+use crate::model::{AccessKeyId, Class, Digest, Failure, Name, SignAlgorithm, SignKey, Timestamp};
+use crate::ports::{AccessKeyInfo, CloudError, ProbeAnswer, StoreError};
+use crate::rotation::{Goal, Spent, Step, Times, next_step};
 
 /// More steps than any credential can need; a bug must not become a loop.
 const MOST_STEPS: usize = 32;
+
+/// IAM is not asked without any pause.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where settling ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub(super) enum Settled {
     Create(Vec<AccessKeyId>),
 }
 
-/// Goes on until nothing is left to do or a key is to be made.
+/// Goes on until nothing is left to do or a key is to be made. What IAM may not show yet is waited for.
 pub(super) fn settle(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
@@ -36,57 +39,55 @@ pub(super) fn settle(
     goal: Goal,
     grace: Duration,
 ) -> Result<Settled, Failure> {
+    let mut waiting = Waiting::default();
     for _ in 0..MOST_STEPS {
-        vault.journal.reload()?;
-        let head = vault.journal.head();
-        let credential = credential(vault, name)?.clone();
+        let (credential, head, listed, step) = loop {
+            vault.journal.reload()?;
+            let head = vault.journal.head();
+            let credential = credential(vault, name)?.clone();
+            let listed = cloud.keys.list(&credential.definition.user)?;
+            let times = waiting.times(vault, cloud, grace);
+            match next_step(&credential, &listed, goal, &times) {
+                Step::Wait => waiting.pause(vault, cloud),
+                step => break (credential, head, listed, step),
+            }
+        };
         let definition = &credential.definition;
-        let listed = cloud.keys.list(&definition.user)?;
-        let now = vault.world.clock.now();
-        match next_step(&credential, &listed, goal, now, grace) {
-            Step::Done => return Ok(Settled::Done),
+        let about = |act, id: &AccessKeyId, why| Retiring {
+            definition,
+            id: id.clone(),
+            act,
+            cause: cause(why),
+        };
+        match step {
+            Step::Done | Step::Wait => return Ok(Settled::Done),
             Step::Create(existing) => return Ok(Settled::Create(existing)),
-            Step::RecordMissing(id) => {
-                vault.journal.record(
-                    now,
-                    Event::KeyMissing {
-                        credential: name.clone(),
-                        key: id,
-                    },
-                )?;
-            }
-            Step::RecordInactive(id) => {
-                let event = Event::KeyDeactivated {
-                    credential: name.clone(),
-                    key: id,
-                };
-                vault.journal.record(now, event)?;
-            }
-            Step::Resolve(id) => resolve(vault, cloud, &credential, &id)?,
+            Step::GiveUp(generation) => record(
+                vault,
+                |credential| Event::KeyUnanswered {
+                    credential,
+                    generation,
+                },
+                name,
+            )?,
+            Step::RecordMissing(id) => missing(vault, cloud, &credential, id)?,
+            Step::RecordInactive(key) => record(
+                vault,
+                |credential| Event::KeyDeactivated { credential, key },
+                name,
+            )?,
+            Step::Resolve(id, generation) => resolve(vault, cloud, &credential, &id, generation)?,
             Step::Deactivate(id, _) | Step::Delete(id, _) if is_open(&credential, vault, &id) => {
                 return Ok(Settled::Done);
             }
             Step::Deactivate(id, why) => {
-                if intend(
-                    vault,
-                    &head,
-                    definition,
-                    &id,
-                    Retirement::Deactivate,
-                    cause(why),
-                )? {
+                if intend(vault, &head, &about(Retirement::Deactivate, &id, why))? {
                     deactivate(vault, cloud, definition, &id)?;
                 }
             }
             Step::Delete(id, why) => {
-                if intend(
-                    vault,
-                    &head,
-                    definition,
-                    &id,
-                    Retirement::Delete,
-                    cause(why),
-                )? {
+                waiting.deletes(&id)?;
+                if intend(vault, &head, &about(Retirement::Delete, &id, why))? {
                     delete(vault, cloud, definition, &id)?;
                 }
             }
@@ -100,6 +101,88 @@ pub(super) fn settle(
         format!("{name} does not come to rest"),
         "what was done is in the ledger",
     ))
+}
+
+fn record(
+    vault: &mut OpenVault<'_>,
+    event: impl FnOnce(Name) -> Event,
+    name: &Name,
+) -> Result<(), Failure> {
+    let now = vault.world.clock.now();
+    Ok(vault.journal.record(now, event(name.clone()))?)
+}
+
+/// For how long one run has waited for IAM's lists, and what it has deleted.
+#[derive(Default)]
+struct Waiting {
+    since: Option<Timestamp>,
+    deleted: Vec<AccessKeyId>,
+}
+
+impl Waiting {
+    fn times(&self, vault: &OpenVault<'_>, cloud: &Cloud<'_>, grace: Duration) -> Times {
+        let now = vault.world.clock.now();
+        let lag = cloud.timing.lag;
+        Times {
+            now,
+            grace,
+            lag,
+            // Entries may be from another station, with another clock: waiting has an end all the same.
+            waited: self.since.is_some_and(|since| since.plus(lag) < now),
+        }
+    }
+
+    fn pause(&mut self, vault: &OpenVault<'_>, cloud: &Cloud<'_>) {
+        let clock = vault.world.clock;
+        self.since = self.since.or_else(|| Some(clock.now()));
+        clock.pause(cloud.timing.interval.max(SHORTEST_PAUSE));
+    }
+
+    /// A key is deleted once in a run. If it is listed long after that, something is wrong.
+    fn deletes(&mut self, id: &AccessKeyId) -> Result<(), Failure> {
+        if self.deleted.contains(id) {
+            return Err(Failure::new(
+                Class::Cloud,
+                "key-not-gone",
+                format!("IAM still lists {id}, although it was deleted"),
+                "the key is not counted on; it may still work",
+            )
+            .hint("run the same command again"));
+        }
+        self.deleted.push(id.clone());
+        self.since = None;
+        Ok(())
+    }
+}
+
+/// A key that IAM does not list is gone, unless AWS still takes it: then the list is wrong.
+fn missing(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    credential: &CredentialState,
+    key: AccessKeyId,
+) -> Result<(), Failure> {
+    let definition = &credential.definition;
+    let is_dead = credential
+        .key(&key)
+        .is_some_and(|key| key.deactivated.is_some());
+    if !is_dead && cloud.proof.probe(&key)? == ProbeAnswer::Accepted {
+        return Err(Failure::new(
+            Class::Cloud,
+            "list-contradicted",
+            format!(
+                "IAM does not list {key} of {}, and yet AWS accepts it",
+                definition.user
+            ),
+            "none of its keys was touched",
+        )
+        .hint("run the same command again: IAM's lists lag"));
+    }
+    record(
+        vault,
+        |credential| Event::KeyMissing { credential, key },
+        &definition.name,
+    )
 }
 
 pub(super) fn credential<'a>(
@@ -121,64 +204,48 @@ fn cause(why: Spent) -> RetirementCause {
     match why {
         Spent::Superseded => RetirementCause::Superseded,
         Spent::Unproved => RetirementCause::Unproved,
+        Spent::Orphaned => RetirementCause::Orphaned,
     }
 }
 
 /// A key of ours that the ledger does not know as sealed: either the run died between storing its record
 /// and recording that, or nobody has its secret.
-fn resolve(
+pub(super) fn resolve(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     credential: &CredentialState,
     id: &AccessKeyId,
+    generation: u64,
 ) -> Result<(), Failure> {
     let definition = &credential.definition;
-    let name = &definition.name;
-    let Some(intent) = &credential.intent else {
-        return Ok(());
-    };
-    let now = vault.world.clock.now();
-    let stored = stored_record(vault, definition, intent.generation)?;
-    match stored.filter(|(record, _)| record.about.access_key == *id) {
-        Some((record, digest)) => {
+    for intent in &credential.intents {
+        let stored = stored_record(vault, definition, intent.generation)?;
+        if let Some((record, digest)) = stored.filter(|(r, _)| r.about.access_key == *id) {
             let event = Event::KeySealed {
-                credential: name.clone(),
+                credential: definition.name.clone(),
                 generation: intent.generation,
                 key: id.clone(),
                 record: digest,
                 witness: record.witness,
             };
-            vault.journal.record(now, event)?;
-        }
-        None => {
-            let (credential, key) = (name.clone(), id.clone());
-            let (act, cause) = (Retirement::Delete, RetirementCause::Orphaned);
-            let retiring = Event::KeyRetiring {
-                credential,
-                key,
-                act,
-                cause,
-            };
-            vault.journal.record(now, retiring)?;
-            delete(vault, cloud, definition, id)?;
-            let generation = intent.generation;
-            let event = Event::KeyAbandoned {
-                credential: name.clone(),
-                generation,
-            };
-            vault.journal.record(now, event)?;
+            return Ok(vault.journal.record(vault.world.clock.now(), event)?);
         }
     }
-    Ok(())
-}
-
-/// Whether a newly listed key answers an intent after which AWS gave no clear answer.
-pub(super) fn is_new(credential: &CredentialState, listed: &[AccessKeyInfo]) -> bool {
-    credential.intent.as_ref().is_some_and(|intent| {
-        listed
-            .iter()
-            .any(|key| !intent.existing.contains(&key.id) && credential.key(&key.id).is_none())
-    })
+    let (credential, key) = (definition.name.clone(), id.clone());
+    let (act, cause) = (Retirement::Delete, RetirementCause::Orphaned);
+    let retiring = Event::KeyRetiring {
+        credential,
+        key,
+        act,
+        cause,
+    };
+    vault.journal.record(vault.world.clock.now(), retiring)?;
+    delete(vault, cloud, definition, id)?;
+    let event = Event::KeyAbandoned {
+        credential: definition.name.clone(),
+        generation,
+    };
+    Ok(vault.journal.record(vault.world.clock.now(), event)?)
 }
 
 /// The record of a credential in a generation, if a good one is stored there.
@@ -256,7 +323,7 @@ pub(super) fn read_document<D: Document>(
     path: &str,
 ) -> Result<Envelope, Failure> {
     let bytes = match vault.world.store.read(&key(path)?, D::MAX) {
-        Err(StoreError::NotFound(_)) => return Err(missing(path)),
+        Err(StoreError::NotFound(_)) => return Err(file_missing(path)),
         read => read.map_err(|error| of_document(path, error))?,
     };
     Envelope::read::<D>(&bytes).map_err(|error| of_document(path, error))
@@ -271,7 +338,7 @@ pub(super) fn of_document(path: &str, error: impl Into<Failure>) -> Failure {
     failure.state("nothing was opened or changed")
 }
 
-fn missing(path: &str) -> Failure {
+fn file_missing(path: &str) -> Failure {
     Failure::new(
         Class::Integrity,
         "document-missing",
@@ -326,7 +393,11 @@ pub(super) fn misplaced(what: &str) -> Failure {
 
 /// Whether a key is still in use: it was opened in an incident that is not being closed. Closing cuts its
 /// keys off before it comes here, so theirs are deactivated already.
-fn is_open(credential: &CredentialState, vault: &OpenVault<'_>, id: &AccessKeyId) -> bool {
+pub(super) fn is_open(
+    credential: &CredentialState,
+    vault: &OpenVault<'_>,
+    id: &AccessKeyId,
+) -> bool {
     let Some(key) = credential.key(id).filter(|key| key.deactivated.is_none()) else {
         return false;
     };
@@ -337,22 +408,26 @@ fn is_open(credential: &CredentialState, vault: &OpenVault<'_>, id: &AccessKeyId
         .any(IncidentState::is_live)
 }
 
+/// What is about to be done to a key.
+struct Retiring<'a> {
+    definition: &'a CredentialDefinition,
+    id: AccessKeyId,
+    act: Retirement,
+    cause: RetirementCause,
+}
+
 /// Records that a key is about to be retired, if nobody has added anything to the ledger since that was
 /// decided: an opening that came in between must be seen first. Says whether it was recorded.
 fn intend(
     vault: &mut OpenVault<'_>,
     head: &Head,
-    definition: &CredentialDefinition,
-    id: &AccessKeyId,
-    act: Retirement,
-    cause: RetirementCause,
+    retiring: &Retiring<'_>,
 ) -> Result<bool, Failure> {
-    let (credential, key) = (definition.name.clone(), id.clone());
     let intent = Event::KeyRetiring {
-        credential,
-        key,
-        act,
-        cause,
+        credential: retiring.definition.name.clone(),
+        key: retiring.id.clone(),
+        act: retiring.act,
+        cause: retiring.cause,
     };
     let now = vault.world.clock.now();
     Ok(vault.journal.record_at(head, now, vec![intent])?.is_some())

@@ -1,7 +1,7 @@
 //! What a person must know of the vault: who can open it, what is overdue, what is open.
 
 use super::open_vault::OpenVault;
-use super::rotate::{due_at, is_due, sealed_for_others};
+use super::rotate::{due_at, is_due, sealed_for_others, unsettled};
 use crate::incident;
 use crate::ledger::IncidentPhase;
 use crate::model::{Digest, Name, Presence, Role, Timestamp};
@@ -255,6 +255,14 @@ fn attention(vault: &OpenVault<'_>, status: &Status, now: Timestamp) -> Vec<Atte
             };
             let command = format!("breakglass rotate {}", compartment.name);
             list.push(Attention { what, command });
+        } else if !unsettled(vault, &compartment.name).is_empty() {
+            list.push(Attention {
+                what: format!(
+                    "a rotation of {} left something to clear away",
+                    compartment.name
+                ),
+                command: format!("breakglass rotate --due {}", compartment.name),
+            });
         }
     }
     list

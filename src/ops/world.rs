@@ -51,6 +51,8 @@ pub struct Timing {
     pub interval: Duration,
     /// After how long the answer is no.
     pub patience: Duration,
+    /// How long IAM's lists may lag behind what was done.
+    pub lag: Duration,
 }
 
 /// The people at the terminal, where a deed needs them.

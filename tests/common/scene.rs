@@ -37,8 +37,9 @@ pub const BGO: &str = "bob";
 pub const WRONG_PIN: &str = "0000000000";
 const SO_PIN: &str = "2718281828";
 
-/// AWS is near: two answers, quickly one after the other.
-const CONFIG: &str = "name = \"STATION\"\n[proof]\nanswers = 2\ninterval-seconds = 0.05\n";
+/// AWS is near: two answers, quickly one after the other, and lists that know everything at once.
+const CONFIG: &str =
+    "name = \"STATION\"\n[proof]\nanswers = 2\ninterval-seconds = 0.05\nlist-lag-seconds = 0\n";
 
 /// Everything that a command needs, in a temporary folder.
 pub struct Scene {

@@ -125,7 +125,7 @@ fn show(app: &App, name: &Name) -> Result<ExitCode, Failure> {
 
 fn fate(key: &KeyState) -> &'static str {
     match key {
-        KeyState { gone: true, .. } => "deleted",
+        KeyState { gone: Some(_), .. } => "deleted",
         KeyState {
             deactivated: Some(_),
             ..

@@ -1,0 +1,339 @@
+//! The rules of rotation, case by case.
+
+use std::time::Duration;
+
+use super::*;
+use crate::ledger::{CredentialDefinition, Orphan};
+use crate::model::Digest;
+
+const NOW: i64 = 1_800_000_000;
+const LAG: u64 = 20;
+/// The lists must know by then.
+const LATER: i64 = NOW + 60;
+
+fn id(text: &str) -> AccessKeyId {
+    format!("AKIA000000000{text}").parse().unwrap()
+}
+
+fn listed(ids: &[(&str, bool)]) -> Vec<AccessKeyInfo> {
+    ids.iter()
+        .map(|(text, active)| AccessKeyInfo {
+            id: id(text),
+            active: *active,
+            created: None,
+        })
+        .collect()
+}
+
+fn key(text: &str, generation: u64, proved: bool) -> KeyState {
+    KeyState {
+        id: id(text),
+        generation,
+        record: Digest([0; 32]),
+        witness: vec![0; 32],
+        sealed: long_ago(),
+        proved,
+        committed: proved,
+        retiring: false,
+        deactivated: None,
+        refused: false,
+        gone: None,
+        opened_in: Vec::new(),
+    }
+}
+
+fn credential(keys: Vec<KeyState>, intent: Option<&[&str]>) -> CredentialState {
+    CredentialState {
+        definition: CredentialDefinition {
+            name: "deploy".parse().unwrap(),
+            compartment: "prod".parse().unwrap(),
+            account: "123456789012".parse().unwrap(),
+            user: "deploy-emergency".parse().unwrap(),
+        },
+        keys,
+        intents: intent
+            .map(|existing| intended(9, existing, NOW))
+            .into_iter()
+            .collect(),
+        orphans: vec![],
+        failed: None,
+    }
+}
+
+fn intended(generation: u64, existing: &[&str], time: i64) -> KeyIntent {
+    KeyIntent {
+        generation,
+        existing: existing.iter().map(|text| id(text)).collect(),
+        time: Timestamp::from_unix(time),
+        given_up: false,
+    }
+}
+
+fn long_ago() -> Timestamp {
+    Timestamp::from_unix(NOW - 100_000)
+}
+
+/// At this time, without grace.
+fn at(now: i64) -> Times {
+    Times {
+        now: Timestamp::from_unix(now),
+        grace: Duration::ZERO,
+        lag: Duration::from_secs(LAG),
+        waited: false,
+    }
+}
+
+fn step(credential: &CredentialState, ids: &[(&str, bool)], goal: Goal) -> Step {
+    step_at(credential, ids, goal, NOW)
+}
+
+fn step_at(credential: &CredentialState, ids: &[(&str, bool)], goal: Goal, now: i64) -> Step {
+    next_step(credential, &listed(ids), goal, &at(now))
+}
+
+#[test]
+fn a_new_user_gets_a_key() {
+    let c = credential(vec![], None);
+    assert_eq!(step(&c, &[], Goal::Fresh(1)), Step::Create(vec![]));
+    assert_eq!(step(&c, &[], Goal::Settle), Step::Done);
+}
+
+#[test]
+fn somebody_elses_key_stops_the_run() {
+    let c = credential(vec![], None);
+    assert_eq!(
+        step(&c, &[("ZZZ", true)], Goal::Fresh(1)),
+        Step::Foreign(vec![id("ZZZ")])
+    );
+    let c = credential(vec![], Some(&["ZZZ"]));
+    assert_eq!(
+        step(&c, &[("ZZZ", true)], Goal::Fresh(1)),
+        Step::Foreign(vec![id("ZZZ")])
+    );
+}
+
+#[test]
+fn what_is_new_against_an_unanswered_intent_is_ours() {
+    let c = credential(vec![key("AAA", 1, true)], Some(&["AAA"]));
+    let ids = [("AAA", true), ("BBB", true)];
+    assert_eq!(step(&c, &ids, Goal::Fresh(2)), Step::Resolve(id("BBB"), 9));
+}
+
+#[test]
+fn the_old_key_stays_until_the_new_one_is_committed() {
+    let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, false)], None);
+    let ids = [("AAA", true), ("BBB", true)];
+    // The new one was sealed by a run that died before its proof: it goes, not the proved one.
+    assert_eq!(
+        step(&c, &ids, Goal::Settle),
+        Step::Deactivate(id("BBB"), Spent::Unproved)
+    );
+    c.keys[1] = key("BBB", 2, true);
+    assert_eq!(
+        step(&c, &ids, Goal::Fresh(2)),
+        Step::Deactivate(id("AAA"), Spent::Superseded)
+    );
+    c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
+    let ids = [("AAA", false), ("BBB", true)];
+    assert_eq!(
+        step(&c, &ids, Goal::Fresh(2)),
+        Step::Delete(id("AAA"), Spent::Superseded)
+    );
+    c.keys[0].gone = Some(long_ago());
+    assert_eq!(step(&c, &[("BBB", true)], Goal::Fresh(2)), Step::Done);
+}
+
+#[test]
+fn the_grace_holds_until_the_place_is_needed() {
+    let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
+    c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
+    let ids = listed(&[("AAA", false), ("BBB", true)]);
+    let hour = Duration::from_secs(3600);
+    let step = |goal, seconds| {
+        let times = Times {
+            grace: hour,
+            ..at(NOW + seconds)
+        };
+        next_step(&c, &ids, goal, &times)
+    };
+    assert_eq!(step(Goal::Fresh(2), 60), Step::Done);
+    let delete = Step::Delete(id("AAA"), Spent::Superseded);
+    assert_eq!(step(Goal::Fresh(2), 3600), delete);
+    assert_eq!(step(Goal::Fresh(3), 60), delete);
+}
+
+#[test]
+fn one_sealed_key_stays_active_though_none_was_ever_proved() {
+    let c = credential(vec![key("AAA", 1, false)], None);
+    assert_eq!(
+        step(&c, &[("AAA", true)], Goal::Fresh(2)),
+        Step::Create(vec![id("AAA")])
+    );
+    let c = credential(vec![key("AAA", 1, false), key("BBB", 2, false)], None);
+    let ids = [("AAA", true), ("BBB", true)];
+    assert_eq!(
+        step(&c, &ids, Goal::Fresh(3)),
+        Step::Deactivate(id("AAA"), Spent::Unproved)
+    );
+}
+
+#[test]
+fn a_key_that_vanished_is_recorded_and_replaced() {
+    let mut c = credential(vec![key("AAA", 1, true)], None);
+    assert_eq!(
+        step(&c, &[], Goal::Fresh(2)),
+        Step::RecordMissing(id("AAA"))
+    );
+    c.keys[0].gone = Some(long_ago());
+    assert_eq!(step(&c, &[], Goal::Fresh(2)), Step::Create(vec![]));
+}
+
+#[test]
+fn a_closed_key_gives_up_its_place() {
+    let mut c = credential(vec![key("AAA", 1, true)], None);
+    c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
+    assert_eq!(
+        step(&c, &[("AAA", false)], Goal::Fresh(2)),
+        Step::Create(vec![id("AAA")])
+    );
+    c.keys.push(key("BBB", 2, true));
+    let ids = [("AAA", false), ("BBB", true)];
+    assert_eq!(
+        step(&c, &ids, Goal::Fresh(2)),
+        Step::Delete(id("AAA"), Spent::Superseded)
+    );
+}
+
+#[test]
+fn a_key_that_is_too_new_to_be_listed_is_not_missed() {
+    let mut fresh = key("BBB", 2, true);
+    fresh.sealed = Timestamp::from_unix(NOW);
+    let c = credential(vec![key("AAA", 1, true), fresh], None);
+    let only_old = [("AAA", true)];
+    // The ledger knows better than the list: the old key is replaced, and the new one is not gone.
+    let deactivate = Step::Deactivate(id("AAA"), Spent::Superseded);
+    assert_eq!(step_at(&c, &only_old, Goal::Settle, NOW + 5), deactivate);
+    let missing = Step::RecordMissing(id("BBB"));
+    assert_eq!(step_at(&c, &only_old, Goal::Settle, LATER), missing);
+}
+
+#[test]
+fn a_key_that_is_too_new_to_be_listed_takes_a_place() {
+    let mut fresh = key("BBB", 2, false);
+    fresh.sealed = Timestamp::from_unix(NOW);
+    let c = credential(vec![fresh], None);
+    assert_eq!(
+        step_at(&c, &[], Goal::Fresh(3), NOW + 1),
+        Step::Create(vec![id("BBB")])
+    );
+}
+
+#[test]
+fn what_aws_did_not_answer_is_waited_for_and_then_given_up() {
+    let c = credential(vec![key("AAA", 1, true)], Some(&["AAA"]));
+    let ids = [("AAA", true)];
+    for goal in [Goal::Settle, Goal::Fresh(2)] {
+        assert_eq!(step_at(&c, &ids, goal, NOW), Step::Wait);
+        assert_eq!(step_at(&c, &ids, goal, LATER), Step::GiveUp(9));
+    }
+    let waited = Times {
+        waited: true,
+        ..at(NOW)
+    };
+    let step = next_step(&c, &listed(&ids), Goal::Settle, &waited);
+    assert_eq!(step, Step::GiveUp(9));
+}
+
+#[test]
+fn an_orphan_that_shows_up_after_all_is_still_ours() {
+    let mut c = credential(vec![key("AAA", 1, true)], Some(&["AAA"]));
+    c.intents[0].given_up = true;
+    let mut ids = listed(&[("AAA", true), ("BBB", true)]);
+    ids[1].created = Some(Timestamp::from_unix(NOW + 2));
+    // Even by a run that has made and sealed another key meanwhile.
+    c.keys.push(key("CCC", 2, true));
+    c.keys[0].gone = Some(long_ago());
+    ids[0].id = id("CCC");
+    let step = next_step(&c, &ids, Goal::Settle, &at(NOW + 90_000));
+    assert_eq!(step, Step::Resolve(id("BBB"), 9));
+}
+
+#[test]
+fn a_key_from_another_day_is_not_ours_whatever_was_left_unanswered() {
+    let mut c = credential(vec![key("AAA", 1, true)], Some(&["AAA"]));
+    let mut ids = listed(&[("AAA", true), ("ZZZ", true)]);
+    for (created, given_up) in [(NOW - 3600, false), (NOW + 3600, false), (NOW + 3600, true)] {
+        ids[1].created = Some(Timestamp::from_unix(created));
+        c.intents[0].given_up = given_up;
+        let step = next_step(&c, &ids, Goal::Fresh(2), &at(NOW + 90_000));
+        assert_eq!(step, Step::Foreign(vec![id("ZZZ")]), "{created}");
+    }
+}
+
+#[test]
+fn one_intent_makes_one_key() {
+    let mut c = credential(vec![], Some(&[]));
+    let ids = [("YYY", true), ("ZZZ", true)];
+    let both = vec![id("YYY"), id("ZZZ")];
+    assert_eq!(step(&c, &ids, Goal::Fresh(2)), Step::Foreign(both));
+    // Two intents, two keys: each is somebody's.
+    c.intents.push(intended(10, &["YYY"], NOW));
+    assert_eq!(step(&c, &ids, Goal::Fresh(2)), Step::Resolve(id("YYY"), 9));
+    // Ours goes first, and then the run stops before somebody else's.
+    let c = credential(vec![], Some(&["ZZZ"]));
+    assert_eq!(step(&c, &ids, Goal::Fresh(2)), Step::Resolve(id("YYY"), 9));
+}
+
+#[test]
+fn a_list_that_still_shows_what_is_deleted_is_waited_for() {
+    let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
+    c.keys[0].gone = Some(Timestamp::from_unix(NOW));
+    let ids = [("AAA", false), ("BBB", true)];
+    assert_eq!(step(&c, &ids, Goal::Fresh(3)), Step::Wait);
+    let delete = Step::Delete(id("AAA"), Spent::Superseded);
+    assert_eq!(step_at(&c, &ids, Goal::Settle, LATER), delete);
+}
+
+#[test]
+fn a_deleted_orphan_is_nobody_elses_key() {
+    let mut c = credential(vec![key("AAA", 1, true)], None);
+    c.orphans.push(Orphan {
+        id: id("BBB"),
+        deleted: Timestamp::from_unix(NOW),
+    });
+    let ids = [("AAA", true), ("BBB", true)];
+    assert_eq!(step(&c, &ids, Goal::Fresh(2)), Step::Wait);
+    let delete = Step::Delete(id("BBB"), Spent::Orphaned);
+    assert_eq!(step_at(&c, &ids, Goal::Fresh(2), LATER), delete);
+}
+
+#[test]
+fn a_lost_key_that_comes_back_is_kept_until_there_is_another() {
+    let mut c = credential(vec![key("AAA", 1, true)], None);
+    c.keys[0].gone = Some(long_ago());
+    let ids = [("AAA", true)];
+    assert_eq!(step(&c, &ids, Goal::Settle), Step::Done);
+    let create = Step::Create(vec![id("AAA")]);
+    assert_eq!(step(&c, &ids, Goal::Fresh(2)), create);
+    c.keys.push(key("BBB", 2, true));
+    let ids = [("AAA", true), ("BBB", true)];
+    let delete = Step::Delete(id("AAA"), Spent::Superseded);
+    assert_eq!(step(&c, &ids, Goal::Fresh(2)), delete);
+}
+
+#[test]
+fn what_a_run_left_shows_in_the_ledger_alone() {
+    let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
+    let left = |c: &CredentialState| left_active(c).map(|key| key.id.clone()).collect::<Vec<_>>();
+    assert_eq!(left(&c), [id("AAA")]);
+    c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
+    assert!(left(&c).is_empty());
+    assert!(left_to_delete(&c, &at(NOW)));
+    c.keys[0].gone = Some(Timestamp::from_unix(NOW));
+    assert!(!left_to_delete(&c, &at(NOW)));
+    assert!(!is_unanswered(&c));
+    c.intents.push(intended(3, &["BBB"], NOW));
+    assert!(is_unanswered(&c));
+    c.intents[0].given_up = true;
+    assert!(!is_unanswered(&c));
+}
