@@ -82,7 +82,8 @@ impl Seen {
 }
 
 impl Scene {
-    /// Nobody, and nothing but an AWS with these users, none of whom has a key, and an empty station.
+    /// Nobody, and nothing but an AWS with these users (at least one), none of whom has a key, and an
+    /// empty station.
     pub fn empty(users: &[&str]) -> Self {
         Self::empty_with(users, &[])
     }
