@@ -612,7 +612,7 @@ fn what_the_ledger_does_not_take_is_not_released() {
     assert_eq!(book.journal().head(), before);
 }
 
-/// The source outside tests, as one text for each file.
+/// The source without comments, as one text for each file.
 fn source(folder: &std::path::Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -621,6 +621,8 @@ fn source(folder: &std::path::Path) -> Vec<(String, String)> {
             found.extend(source(&path));
         } else {
             let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim().starts_with("//"));
+            let text = code.collect::<Vec<_>>().join("\n");
             let file = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
             // What stands in comments is not compiled.
             let code: Vec<&str> = text

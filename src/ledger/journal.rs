@@ -237,9 +237,9 @@ impl<'a> Journal<'a> {
     ) -> Result<Option<u64>, JournalError> {
         let head = self.ledger.head();
         self.stale = true;
-        for (index, entry) in (head.size..).zip(entries) {
+        for entry in entries {
             self.reading
-                .take(&*self.chain, entry, index, &self.signer.public())
+                .take(&*self.chain, entry, &self.signer.public())
                 .map_err(JournalError::Refused)?;
         }
         let signer = LedgerSigner::new(self.name.clone(), self.signer.seed());
@@ -327,22 +327,21 @@ impl Reading {
         };
         let entry: Entry = serde_json::from_slice(at.bytes)
             .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
-        self.take(chain, &entry, at.index, at.signer_key)
+        self.take(chain, &entry, at.signer_key)
             .map_err(impossible)?;
         self.heads.insert(at.head.size, at.head.root);
         Ok(())
     }
 
-    /// Takes an entry into account that stands, or is to stand, at an index and is signed by a key.
+    /// Takes an entry into account that a key signs, after everything that was read.
     fn take(
         &mut self,
         chain: &dyn Rights,
         entry: &Entry,
-        index: u64,
         key: &[u8; 32],
     ) -> Result<(), Impossible> {
         check_manifest(chain, &entry.event)?;
-        self.check_ground(&entry.event, index)?;
+        self.check_ground(&entry.event)?;
         // The founder writes the first entry by the right that the first manifest gives.
         let version = self.state.manifest.map_or(1, |(version, _)| version);
         let id = digest(key);
@@ -356,15 +355,14 @@ impl Reading {
 
     /// A witness's statement names the ledger that it was made on: the beginning of this one, or it was
     /// carried here from another history.
-    fn check_ground(&self, event: &Event, index: u64) -> Result<(), Impossible> {
+    fn check_ground(&self, event: &Event) -> Result<(), Impossible> {
         let Event::Opened { statement } = event else {
             return Ok(());
         };
         let stated: OpenedStatement = statement
             .document()
             .map_err(|e| Impossible::Malformed(e.to_string()))?;
-        let root = self.heads.get(&stated.ledger_size);
-        if stated.ledger_size <= index && root == Some(&stated.ledger_root) {
+        if self.heads.get(&stated.ledger_size) == Some(&stated.ledger_root) {
             return Ok(());
         }
         Err(Impossible::Witness(
