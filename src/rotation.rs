@@ -117,10 +117,10 @@ pub fn left_active(credential: &CredentialState) -> impl Iterator<Item = &KeySta
 }
 
 /// Whether a deactivated key is there whose grace is over, by the ledger alone.
-pub fn left_to_delete(credential: &CredentialState, times: &Times) -> bool {
+pub fn left_to_delete(credential: &CredentialState, now: Timestamp, grace: Duration) -> bool {
     spent_keys(credential)
         .filter_map(|(key, _)| key.deactivated)
-        .any(|deactivated| deactivated.plus(times.grace) <= times.now)
+        .any(|deactivated| deactivated.plus(grace) <= now)
 }
 
 /// Whether AWS owes an answer that nobody has looked for yet, by the ledger alone.

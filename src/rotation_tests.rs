@@ -328,9 +328,13 @@ fn what_a_run_left_shows_in_the_ledger_alone() {
     assert_eq!(left(&c), [id("AAA")]);
     c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
     assert!(left(&c).is_empty());
-    assert!(left_to_delete(&c, &at(NOW)));
+    let to_delete = |c: &CredentialState, now| {
+        left_to_delete(c, Timestamp::from_unix(now), Duration::from_secs(60))
+    };
+    assert!(!to_delete(&c, NOW + 59));
+    assert!(to_delete(&c, NOW + 60));
     c.keys[0].gone = Some(Timestamp::from_unix(NOW));
-    assert!(!left_to_delete(&c, &at(NOW)));
+    assert!(!to_delete(&c, NOW + 60));
     assert!(!is_unanswered(&c));
     c.intents.push(intended(3, &["BBB"], NOW));
     assert!(is_unanswered(&c));

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use super::due::tidy;
 use super::open_vault::OpenVault;
-use super::rotate::{Outcome, Rotated, fail, grace, hold, rotate_compartment, unsettled};
+use super::rotate::{Outcome, Rotated, hold, rotate_compartment};
 use super::settle;
 use super::world::{Cloud, People};
 use crate::ledger::{Event, IncidentPhase};
@@ -270,18 +271,16 @@ fn clear_away(
     opened: &[(Name, AccessKeyId)],
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
-    let mut others = Vec::new();
+    let mut compartments = Vec::new();
     for (name, _) in opened {
         settle::settle(vault, cloud, name, Goal::Settle, Duration::ZERO)?;
-        let compartment = &settle::credential(vault, name)?.definition.compartment;
-        others.extend(unsettled(vault, compartment));
+        let definition = &settle::credential(vault, name)?.definition;
+        compartments.push(definition.compartment.clone());
     }
-    others.sort_unstable();
-    others.dedup();
-    for name in others {
-        if let Err(failure) = settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
-            fail(vault, rotated, &name, failure)?;
-        }
+    compartments.sort_unstable();
+    compartments.dedup();
+    for compartment in compartments {
+        tidy(vault, cloud, &compartment, rotated)?;
     }
     Ok(())
 }

@@ -3,16 +3,17 @@
 
 use std::time::Duration;
 
+use super::due::{is_due, tidy};
 use super::open_vault::{OpenVault, key};
 use super::prove::{self, Pending};
 use super::settle::{self, Settled};
 use super::world::{Cloud, People};
 use crate::crypto::{self, Plan, Sealing, ToSeal};
 use crate::format::paths;
-use crate::ledger::{CredentialDefinition, CredentialState, Event, IncidentState};
-use crate::model::{AccessKeyId, Class, Digest, Failure, Name, Timestamp};
+use crate::ledger::{CredentialDefinition, Event, IncidentState};
+use crate::model::{AccessKeyId, Class, Digest, Failure, Name};
 use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice};
-use crate::rotation::{Goal, Times, is_unanswered, left_active, left_to_delete};
+use crate::rotation::Goal;
 
 /// What is to be rotated.
 #[derive(Debug, Clone, Default)]
@@ -121,96 +122,6 @@ fn chosen(vault: &OpenVault<'_>, request: &RotateRequest) -> Result<Vec<Name>, F
         &request.compartments
     };
     Ok(names.clone())
-}
-
-/// Where no fresh keys are due: what runs before have left is cleared away.
-fn tidy(
-    vault: &mut OpenVault<'_>,
-    cloud: &Cloud<'_>,
-    compartment: &Name,
-    rotated: &mut Rotated,
-) -> Result<(), Failure> {
-    let times = Times {
-        now: vault.world.clock.now(),
-        grace: grace(vault),
-        lag: cloud.timing.lag,
-        waited: false,
-    };
-    let state = vault.state();
-    let to_delete = |credential: &&CredentialState| left_to_delete(credential, &times);
-    let mut names = unsettled(vault, compartment);
-    names.extend(
-        state
-            .members(compartment)
-            .filter(to_delete)
-            .map(|c| c.definition.name.clone()),
-    );
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        if let Err(failure) = settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
-            fail(vault, rotated, &name, failure)?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a compartment is to be rotated: its time has come, a run was left unfinished, or a credential
-/// of it has no key to open or failed the last time.
-pub(super) fn is_due(vault: &OpenVault<'_>, compartment: &Name, now: Timestamp) -> bool {
-    let state = vault.state();
-    if state.members(compartment).next().is_none() {
-        return false;
-    }
-    let missing = state
-        .members(compartment)
-        .any(|credential| credential.current().is_none() || credential.failed.is_some());
-    let Some(known) = state.compartments.get(compartment) else {
-        return true;
-    };
-    let people_changed = sealed_for_others(vault, compartment).is_some();
-    missing
-        || people_changed
-        || known.unfinished.is_some()
-        || due_at(vault, compartment).is_none_or(|due| due <= now)
-}
-
-/// The version of the manifest that something of a compartment is still sealed under, if its people,
-/// tokens or thresholds were others than today: who was retired could still open that, and who was enrolled
-/// cannot.
-pub(super) fn sealed_for_others(vault: &OpenVault<'_>, compartment: &Name) -> Option<u64> {
-    let state = vault.state();
-    let sealed = state.compartments.get(compartment)?;
-    let now = vault.manifest();
-    let generations = state
-        .members(compartment)
-        .filter_map(|credential| credential.current());
-    generations
-        .filter_map(|key| {
-            vault
-                .chain
-                .of_digest(sealed.manifests.get(&key.generation)?)
-        })
-        .find(|then| then.custodians != now.custodians || then.thresholds != now.thresholds)
-        .map(|then| then.version)
-}
-
-/// The members of a compartment of which a run has left something: a replaced key that is still active
-/// and not in use, or a question that AWS has not answered.
-pub(super) fn unsettled(vault: &OpenVault<'_>, compartment: &Name) -> Vec<Name> {
-    let left = |credential: &&CredentialState| {
-        is_unanswered(credential)
-            || left_active(credential).any(|key| !settle::is_open(credential, vault, &key.id))
-    };
-    let members = vault.state().members(compartment).filter(left);
-    members.map(|c| c.definition.name.clone()).collect()
-}
-
-/// When a compartment is due, if it was ever committed.
-pub(super) fn due_at(vault: &OpenVault<'_>, compartment: &Name) -> Option<Timestamp> {
-    let (_, committed) = vault.state().compartments.get(compartment)?.committed?;
-    let days = u64::from(vault.manifest().policy.rotate_days);
-    Some(committed.plus(Duration::from_secs(days * 24 * 3600)))
 }
 
 /// Rotates the credentials of one compartment. Those that an incident has opened are left alone, unless

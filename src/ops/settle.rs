@@ -45,7 +45,7 @@ pub(super) fn settle(
             vault.journal.reload()?;
             let head = vault.journal.head();
             let credential = credential(vault, name)?.clone();
-            let listed = cloud.keys.list(&credential.definition.user)?;
+            let listed = waiting.believed(cloud.keys.list(&credential.definition.user)?);
             let times = waiting.times(vault, cloud, grace);
             match next_step(&credential, &listed, goal, &times) {
                 Step::Wait => waiting.pause(vault, cloud),
@@ -70,7 +70,12 @@ pub(super) fn settle(
                 },
                 name,
             )?,
-            Step::RecordMissing(id) => missing(vault, cloud, &credential, id)?,
+            Step::RecordMissing(key) if is_missing(cloud, &credential, &key)? => record(
+                vault,
+                |credential| Event::KeyMissing { credential, key },
+                name,
+            )?,
+            Step::RecordMissing(key) => waiting.is_there(key),
             Step::RecordInactive(key) => record(
                 vault,
                 |credential| Event::KeyDeactivated { credential, key },
@@ -86,9 +91,9 @@ pub(super) fn settle(
                 }
             }
             Step::Delete(id, why) => {
-                waiting.deletes(&id)?;
                 if intend(vault, &head, &about(Retirement::Delete, &id, why))? {
                     delete(vault, cloud, definition, &id)?;
+                    waiting.has_deleted(id);
                 }
             }
             Step::Foreign(ids) => return Err(foreign(definition, &ids, &listed)),
@@ -112,11 +117,12 @@ fn record(
     Ok(vault.journal.record(now, event(name.clone()))?)
 }
 
-/// For how long one run has waited for IAM's lists, and what it has deleted.
+/// For how long one run has waited for IAM's lists, and what it knows better than they do.
 #[derive(Default)]
 struct Waiting {
     since: Option<Timestamp>,
     deleted: Vec<AccessKeyId>,
+    alive: Vec<AccessKeyId>,
 }
 
 impl Waiting {
@@ -138,51 +144,44 @@ impl Waiting {
         clock.pause(cloud.timing.interval.max(SHORTEST_PAUSE));
     }
 
-    /// A key is deleted once in a run. If it is listed long after that, something is wrong.
-    fn deletes(&mut self, id: &AccessKeyId) -> Result<(), Failure> {
-        if self.deleted.contains(id) {
-            return Err(Failure::new(
-                Class::Cloud,
-                "key-not-gone",
-                format!("IAM still lists {id}, although it was deleted"),
-                "the key is not counted on; it may still work",
-            )
-            .hint("run the same command again"));
+    /// What IAM lists, put right: without what this run has deleted twice, with what AWS was seen to take.
+    fn believed(&self, mut listed: Vec<AccessKeyInfo>) -> Vec<AccessKeyInfo> {
+        let twice = |id: &AccessKeyId| self.deleted.iter().filter(|one| *one == id).count() > 1;
+        listed.retain(|info| !twice(&info.id));
+        for id in &self.alive {
+            if listed.iter().all(|info| info.id != *id) {
+                listed.push(AccessKeyInfo {
+                    id: id.clone(),
+                    active: true,
+                    created: None,
+                });
+            }
         }
-        self.deleted.push(id.clone());
+        listed
+    }
+
+    /// AWS takes a key that IAM does not list.
+    fn is_there(&mut self, id: AccessKeyId) {
+        self.alive.push(id);
+    }
+
+    /// What is deleted may be listed for some time, which is waited for anew.
+    fn has_deleted(&mut self, id: AccessKeyId) {
+        self.alive.retain(|alive| *alive != id);
+        self.deleted.push(id);
         self.since = None;
-        Ok(())
     }
 }
 
-/// A key that IAM does not list is gone, unless AWS still takes it: then the list is wrong.
-fn missing(
-    vault: &mut OpenVault<'_>,
+/// Whether a key that IAM does not list is gone. If AWS still takes it, the list is wrong.
+fn is_missing(
     cloud: &Cloud<'_>,
     credential: &CredentialState,
-    key: AccessKeyId,
-) -> Result<(), Failure> {
-    let definition = &credential.definition;
-    let is_dead = credential
-        .key(&key)
-        .is_some_and(|key| key.deactivated.is_some());
-    if !is_dead && cloud.proof.probe(&key)? == ProbeAnswer::Accepted {
-        return Err(Failure::new(
-            Class::Cloud,
-            "list-contradicted",
-            format!(
-                "IAM does not list {key} of {}, and yet AWS accepts it",
-                definition.user
-            ),
-            "none of its keys was touched",
-        )
-        .hint("run the same command again: IAM's lists lag"));
-    }
-    record(
-        vault,
-        |credential| Event::KeyMissing { credential, key },
-        &definition.name,
-    )
+    id: &AccessKeyId,
+) -> Result<bool, Failure> {
+    let known = credential.key(id);
+    let was_cut_off = known.is_some_and(|key| key.deactivated.is_some());
+    Ok(was_cut_off || cloud.proof.probe(id)? == ProbeAnswer::Refused)
 }
 
 pub(super) fn credential<'a>(

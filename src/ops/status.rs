@@ -1,7 +1,10 @@
 //! What a person must know of the vault: who can open it, what is overdue, what is open.
 
+use std::time::Duration;
+
+use super::due::{due_at, is_due, sealed_for_others, unsettled};
 use super::open_vault::OpenVault;
-use super::rotate::{due_at, is_due, sealed_for_others, unsettled};
+use super::rotate::grace;
 use crate::incident;
 use crate::ledger::IncidentPhase;
 use crate::model::{Digest, Name, Presence, Role, Timestamp};
@@ -216,6 +219,10 @@ fn describe(left: &incident::Outstanding<'_>) -> String {
     format!("{}: {} {what}", left.credential, left.key)
 }
 
+/// A key that was to be deleted by now is worth a word after this long: it is deactivated, and the next
+/// scheduled run takes it.
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
+
 fn attention(vault: &OpenVault<'_>, status: &Status, now: Timestamp) -> Vec<Attention> {
     let mut list = Vec::new();
     for incident in &status.incidents {
@@ -255,7 +262,7 @@ fn attention(vault: &OpenVault<'_>, status: &Status, now: Timestamp) -> Vec<Atte
             };
             let command = format!("breakglass rotate {}", compartment.name);
             list.push(Attention { what, command });
-        } else if !unsettled(vault, &compartment.name).is_empty() {
+        } else if !unsettled(vault, &compartment.name, grace(vault) + A_DAY).is_empty() {
             list.push(Attention {
                 what: format!(
                     "a rotation of {} left something to clear away",

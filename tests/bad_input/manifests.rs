@@ -122,7 +122,10 @@ fn a_manifest_signed_by_too_few_is_refused_by_every_command() {
     let rotator = second(&scene, |manifest| {
         manifest.rotators.push(Rotator {
             name: "mallory".parse().expect("a name"),
-            public: vec![7; 32],
+            // The public key of RFC 8032's first test vector: sound, and nobody's here.
+            public: data_encoding::HEXLOWER
+                .decode(b"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+                .expect("hex"),
         });
     });
     refused_second(&scene, &rotator, "signed by 0 of the 1 ic", some);

@@ -20,9 +20,7 @@ pub fn completions(shell: Shell) -> ExitCode {
 
 /// Writes the manual pages into a folder.
 pub fn man(dir: &Path) -> Result<ExitCode, Failure> {
-    let made = std::fs::create_dir_all(dir);
-    let written = made.and_then(|()| clap_mangen::generate_to(Args::command(), dir));
-    written.map_err(|error| {
+    clap_mangen::generate_to(Args::command(), dir).map_err(|error| {
         Failure::new(
             Class::Failed,
             "man-unwritable",

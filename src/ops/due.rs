@@ -1,0 +1,86 @@
+//! What is due: fresh keys, and the clearing away of what earlier runs left.
+
+use std::time::Duration;
+
+use super::open_vault::OpenVault;
+use super::rotate::{Rotated, fail, grace};
+use super::settle;
+use super::world::Cloud;
+use crate::ledger::CredentialState;
+use crate::model::{Failure, Name, Timestamp};
+use crate::rotation::{Goal, is_unanswered, left_active, left_to_delete};
+
+/// Whether a compartment is to be rotated: its time has come, a run was left unfinished, or a credential
+/// of it has no key to open or failed the last time.
+pub(super) fn is_due(vault: &OpenVault<'_>, compartment: &Name, now: Timestamp) -> bool {
+    let state = vault.state();
+    if state.members(compartment).next().is_none() {
+        return false;
+    }
+    let missing = state
+        .members(compartment)
+        .any(|credential| credential.current().is_none() || credential.failed.is_some());
+    let Some(known) = state.compartments.get(compartment) else {
+        return true;
+    };
+    missing
+        || sealed_for_others(vault, compartment).is_some()
+        || known.unfinished.is_some()
+        || due_at(vault, compartment).is_none_or(|due| due <= now)
+}
+
+/// The version of the manifest that something of a compartment is still sealed under, if its people,
+/// tokens or thresholds were others than today: who was retired could still open that, and who was enrolled
+/// cannot.
+pub(super) fn sealed_for_others(vault: &OpenVault<'_>, compartment: &Name) -> Option<u64> {
+    let state = vault.state();
+    let sealed = state.compartments.get(compartment)?;
+    let now = vault.manifest();
+    let keys = state
+        .members(compartment)
+        .filter_map(CredentialState::current);
+    keys.filter_map(|key| {
+        vault
+            .chain
+            .of_digest(sealed.manifests.get(&key.generation)?)
+    })
+    .find(|then| then.custodians != now.custodians || then.thresholds != now.thresholds)
+    .map(|then| then.version)
+}
+
+/// When a compartment is due, if it was ever committed.
+pub(super) fn due_at(vault: &OpenVault<'_>, compartment: &Name) -> Option<Timestamp> {
+    let (_, committed) = vault.state().compartments.get(compartment)?.committed?;
+    let days = u64::from(vault.manifest().policy.rotate_days);
+    Some(committed.plus(Duration::from_secs(days * 24 * 3600)))
+}
+
+/// The members of a compartment of which a run has left something: a replaced key that is still active
+/// and not in use, one that is deactivated and for longer than `grace`, or a question that AWS has not
+/// answered.
+pub(super) fn unsettled(vault: &OpenVault<'_>, compartment: &Name, grace: Duration) -> Vec<Name> {
+    let now = vault.world.clock.now();
+    let left = |credential: &&CredentialState| {
+        is_unanswered(credential)
+            || left_to_delete(credential, now, grace)
+            || left_active(credential).any(|key| !settle::is_open(credential, vault, &key.id))
+    };
+    let members = vault.state().members(compartment).filter(left);
+    members.map(|c| c.definition.name.clone()).collect()
+}
+
+/// Clears away what earlier runs have left of a compartment.
+pub(super) fn tidy(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    compartment: &Name,
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    let grace = grace(vault);
+    for name in unsettled(vault, compartment, grace) {
+        if let Err(failure) = settle::settle(vault, cloud, &name, Goal::Settle, grace) {
+            fail(vault, rotated, &name, failure)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,521 @@
+//! A small world in memory, with a clock of its own: a vault that was really founded, an IAM whose lists
+//! lag, and a fuse that ends everything at any point, so that the real deeds can be run, killed and run
+//! again by the thousand.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use breakglass::crypto::SoftwareSigner;
+use breakglass::model::{AccessKeyId, Failure, Timestamp, UserName};
+use breakglass::ops::{Cloud, OpenVault, RotateRequest, Station, Timing, World, rotate};
+use breakglass::ports::{
+    AccessKeyInfo, AccessKeys, CallerIdentity, Clock, CloudError, Declined, Forgetful, Held,
+    KeyProof, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer, ProofAnswer,
+    Remembered, Store, StoreError, StoreKey,
+};
+use breakglass::secret::{AccessKeySecret, Pin, SigningSeed};
+use breakglass::system::SystemEntropy;
+use breakglass::token::pkcs11::Pkcs11Provider;
+
+/// So long the deeds believe that IAM's lists may lag.
+pub const LAG: u64 = 20;
+/// The account of the tests.
+const ACCOUNT: &str = "123456789012";
+
+/// What happens to the reply of a CreateAccessKey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It comes.
+    Good,
+    /// It is lost, and nothing was done.
+    LostBefore,
+    /// It is lost, and the key was made.
+    LostAfter,
+}
+
+/// What is wrong with the world during one run.
+#[derive(Debug, Clone, Default)]
+pub struct Trouble {
+    /// The process dies at this moment: before or after its n-th deed outside itself.
+    pub dies_at: Option<u32>,
+    /// What becomes of the replies to CreateAccessKey, one after the other; then all come.
+    pub replies: Vec<Reply>,
+}
+
+/// How slow IAM is, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Slow {
+    /// Until a new key is listed.
+    pub listed: u64,
+    /// Until a deleted key is no longer listed.
+    pub forgotten: u64,
+    /// Until a new key can be used.
+    pub known: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    id: AccessKeyId,
+    active: bool,
+    created: f64,
+    deleted: Option<f64>,
+}
+
+/// The world. It has one user.
+pub struct Sim {
+    now: Cell<f64>,
+    alive: Cell<bool>,
+    left: Cell<Option<u32>>,
+    replies: RefCell<Vec<Reply>>,
+    slow: Slow,
+    keys: RefCell<Vec<Key>>,
+    made: Cell<u32>,
+    foreign: RefCell<BTreeSet<AccessKeyId>>,
+    files: RefCell<BTreeMap<String, Vec<u8>>>,
+    anchor: Cell<Option<Remembered>>,
+}
+
+/// A founded vault with one credential, to begin many worlds from.
+#[derive(Clone)]
+pub struct Founded {
+    files: BTreeMap<String, Vec<u8>>,
+    seed: Vec<u8>,
+    anchor: Remembered,
+}
+
+impl Founded {
+    /// Reads the folders of a vault and of its station.
+    pub fn read(vault: &Path, station: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        gather(vault, "", &mut files);
+        let folder = breakglass::store::StationFolder::new(station.to_owned());
+        Self {
+            files,
+            seed: fs::read(station.join("station.key")).expect("the station has a key"),
+            anchor: folder.recall().expect("readable").expect("an anchor"),
+        }
+    }
+}
+
+fn gather(folder: &Path, under: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("UTF-8");
+        let path = format!("{under}{name}");
+        if entry.file_type().expect("a type").is_dir() {
+            gather(&entry.path(), &format!("{path}/"), files);
+        } else if !name.starts_with('.') {
+            files.insert(path, fs::read(entry.path()).expect("a file"));
+        }
+    }
+}
+
+impl Sim {
+    /// A world in which nothing has happened since the founding.
+    pub fn new(founded: &Founded, slow: Slow) -> Self {
+        Self {
+            now: Cell::new(2_000_000_000.0),
+            alive: Cell::new(true),
+            left: Cell::new(None),
+            replies: RefCell::default(),
+            slow,
+            keys: RefCell::default(),
+            made: Cell::new(0),
+            foreign: RefCell::default(),
+            files: RefCell::new(founded.files.clone()),
+            anchor: Cell::new(Some(founded.anchor)),
+        }
+    }
+
+    /// Time passes.
+    pub fn pass(&self, seconds: u64) {
+        self.now.set(self.now.get() + seconds as f64);
+    }
+
+    /// One run of `rotate`, with this trouble.
+    pub fn rotate(&self, founded: &Founded, trouble: &Trouble) -> Result<(), Failure> {
+        self.alive.set(true);
+        self.left.set(trouble.dies_at);
+        *self.replies.borrow_mut() = trouble.replies.iter().rev().copied().collect();
+        let done = self.in_vault(founded, |vault| {
+            let cloud = Cloud {
+                keys: self,
+                proof: self,
+                endpoint: None,
+                timing: Timing {
+                    answers: 2,
+                    interval: Duration::from_secs(1),
+                    patience: Duration::from_secs(60),
+                    lag: Duration::from_secs(LAG),
+                },
+            };
+            let rotated = rotate(vault, &cloud, &RotateRequest::default(), &mut Nobody)?;
+            rotated.failure().map_or(Ok(()), Err)
+        });
+        self.alive.set(true);
+        self.left.set(None);
+        done
+    }
+
+    /// What an opening would give now, if anything.
+    pub fn current(&self, founded: &Founded) -> Option<AccessKeyId> {
+        let kept = (self.files.borrow().clone(), self.anchor.get());
+        let current = self.in_vault(founded, |vault| {
+            let mut credentials = vault.state().credentials.values();
+            let credential = credentials.next().expect("there is one");
+            Ok(credential.current().map(|key| key.id.clone()))
+        });
+        *self.files.borrow_mut() = kept.0;
+        self.anchor.set(kept.1);
+        current.expect("the vault is good")
+    }
+
+    fn in_vault<T>(
+        &self,
+        founded: &Founded,
+        deed: impl FnOnce(&mut OpenVault<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let seed = SigningSeed::filled(|out| out.copy_from_slice(&founded.seed));
+        let station = Station {
+            name: "station".parse().expect("a name"),
+            signer: SoftwareSigner::new(seed),
+            memory: self,
+        };
+        let tokens = Pkcs11Provider::new(vec![]);
+        let world = World {
+            store: self,
+            tokens: &tokens,
+            clock: self,
+            entropy: &SystemEntropy,
+            station: &station,
+        };
+        let mut vault = OpenVault::open(&world)?;
+        deed(&mut vault)
+    }
+
+    /// The user's keys as they are: id, and whether it is active.
+    pub fn keys(&self) -> Vec<(AccessKeyId, bool)> {
+        let keys = self.keys.borrow();
+        let there = keys.iter().filter(|key| key.deleted.is_none());
+        there.map(|key| (key.id.clone(), key.active)).collect()
+    }
+
+    /// Somebody else makes a key, if there is room.
+    pub fn make_foreign(&self) {
+        if let Ok(id) = self.make() {
+            self.foreign.borrow_mut().insert(id);
+        }
+    }
+
+    /// Somebody else's keys that there are.
+    pub fn foreign(&self) -> Vec<AccessKeyId> {
+        let foreign = self.foreign.borrow();
+        let keys = self.keys().into_iter().map(|(id, _)| id);
+        keys.filter(|id| foreign.contains(id)).collect()
+    }
+
+    /// How many keys somebody else has made.
+    pub fn foreign_made(&self) -> usize {
+        self.foreign.borrow().len()
+    }
+
+    /// Whoever made them takes all foreign keys away.
+    pub fn remove_foreign(&self) {
+        for id in self.foreign() {
+            self.foreign.borrow_mut().remove(&id);
+            self.change(&id, |key, now| key.deleted = Some(now));
+        }
+    }
+
+    /// Somebody deletes (or else deactivates) a key behind our back.
+    pub fn meddle(&self, id: &AccessKeyId, delete: bool) {
+        self.change(id, |key, now| {
+            if delete {
+                key.deleted = Some(now);
+            } else {
+                key.active = false;
+            }
+        });
+    }
+
+    fn make(&self) -> Result<AccessKeyId, CloudError> {
+        if self.keys().len() >= 2 {
+            return Err(CloudError::LimitExceeded("the user".into()));
+        }
+        self.made.set(self.made.get() + 1);
+        let id: AccessKeyId = format!("AKIASIM{:013}", self.made.get())
+            .parse()
+            .expect("an id");
+        self.keys.borrow_mut().push(Key {
+            id: id.clone(),
+            active: true,
+            created: self.now.get(),
+            deleted: None,
+        });
+        Ok(id)
+    }
+
+    fn change(&self, id: &AccessKeyId, change: impl FnOnce(&mut Key, f64)) -> bool {
+        let now = self.now.get();
+        let mut keys = self.keys.borrow_mut();
+        let mut there = keys.iter_mut().filter(|key| key.deleted.is_none());
+        match there.find(|key| key.id == *id) {
+            Some(key) => {
+                change(key, now);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A moment at which the process may die. Everything outside takes a little time.
+    fn moment(&self) -> bool {
+        self.now.set(self.now.get() + 0.01);
+        match self.left.get() {
+            Some(0) => self.alive.set(false),
+            Some(left) => self.left.set(Some(left - 1)),
+            None => {}
+        }
+        self.alive.get()
+    }
+
+    /// A deed outside the process: it may die before, and it may die after.
+    fn outside<T, E>(&self, dead: E, deed: impl FnOnce() -> Result<T, E>) -> Result<T, E>
+    where
+        E: Clone,
+    {
+        if !self.moment() {
+            return Err(dead);
+        }
+        let done = deed();
+        if self.moment() { done } else { Err(dead) }
+    }
+
+    fn ask<T>(&self, deed: impl FnOnce() -> Result<T, CloudError>) -> Result<T, CloudError> {
+        let dead = CloudError::Unreachable {
+            action: "anything".into(),
+            reason: "dead".into(),
+        };
+        self.outside(dead, deed)
+    }
+}
+
+fn missing(id: &AccessKeyId) -> CloudError {
+    CloudError::NotFound(id.to_string())
+}
+
+impl AccessKeys for Sim {
+    fn rotator(&self) -> Result<CallerIdentity, CloudError> {
+        self.ask(|| Ok(identity("rotator")))
+    }
+
+    fn list(&self, _: &UserName) -> Result<Vec<AccessKeyInfo>, CloudError> {
+        self.ask(|| {
+            let now = self.now.get();
+            let keys = self.keys.borrow();
+            let is_listed = |key: &&Key| {
+                key.created + self.slow.listed as f64 <= now
+                    && key
+                        .deleted
+                        .is_none_or(|deleted| now < deleted + self.slow.forgotten as f64)
+            };
+            let listed = keys.iter().filter(is_listed);
+            Ok(listed
+                .map(|key| AccessKeyInfo {
+                    id: key.id.clone(),
+                    active: key.active,
+                    created: Some(Timestamp::from_unix(key.created as i64)),
+                })
+                .collect())
+        })
+    }
+
+    fn create(&self, _: &UserName) -> Result<NewAccessKey, CloudError> {
+        let reply = self.replies.borrow_mut().pop().unwrap_or(Reply::Good);
+        let lost = Err(CloudError::Unclear {
+            action: "iam:CreateAccessKey".into(),
+            reason: "lost".into(),
+        });
+        self.ask(|| {
+            if reply == Reply::LostBefore {
+                return lost;
+            }
+            let id = self.make()?;
+            if reply == Reply::LostAfter {
+                return lost;
+            }
+            let secret = AccessKeySecret::new(format!("{:0>40}", id.as_str()).as_bytes());
+            let secret = secret.expect("a secret");
+            Ok(NewAccessKey { id, secret })
+        })
+    }
+
+    fn deactivate(&self, _: &UserName, id: &AccessKeyId) -> Result<(), CloudError> {
+        self.ask(|| match self.change(id, |key, _| key.active = false) {
+            true => Ok(()),
+            false => Err(missing(id)),
+        })
+    }
+
+    fn delete(&self, _: &UserName, id: &AccessKeyId) -> Result<(), CloudError> {
+        self.ask(
+            || match self.change(id, |key, now| key.deleted = Some(now)) {
+                true => Ok(()),
+                false => Err(missing(id)),
+            },
+        )
+    }
+
+    fn last_used(&self, _: &AccessKeyId) -> Result<Option<Timestamp>, CloudError> {
+        Ok(None)
+    }
+
+    fn deny_sessions(&self, _: &UserName, _: Timestamp) -> Result<(), CloudError> {
+        self.ask(|| Ok(()))
+    }
+}
+
+impl KeyProof for Sim {
+    fn identify(&self, id: &AccessKeyId, _: &AccessKeySecret) -> Result<ProofAnswer, CloudError> {
+        self.ask(|| {
+            let now = self.now.get();
+            let keys = self.keys.borrow();
+            let known = keys.iter().any(|key| {
+                key.id == *id
+                    && key.active
+                    && key.deleted.is_none()
+                    && key.created + self.slow.known as f64 <= now
+            });
+            Ok(match known {
+                true => ProofAnswer::Is(identity("deploy")),
+                false => ProofAnswer::NotYet,
+            })
+        })
+    }
+
+    fn probe(&self, id: &AccessKeyId) -> Result<ProbeAnswer, CloudError> {
+        self.ask(|| match self.keys().contains(&(id.clone(), true)) {
+            true => Ok(ProbeAnswer::Accepted),
+            false => Ok(ProbeAnswer::Refused),
+        })
+    }
+}
+
+fn identity(user: &str) -> CallerIdentity {
+    CallerIdentity {
+        account: ACCOUNT.parse().expect("an account"),
+        arn: format!("arn:aws:iam::{ACCOUNT}:user/{user}"),
+    }
+}
+
+impl Clock for Sim {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(self.now.get() as i64)
+    }
+
+    fn pause(&self, span: Duration) {
+        self.now.set(self.now.get() + span.as_secs_f64());
+    }
+}
+
+impl Memory for Sim {
+    fn recall(&self) -> Result<Option<Remembered>, Forgetful> {
+        Ok(self.anchor.get())
+    }
+
+    fn remember(&self, seen: &Remembered) -> Result<(), Forgetful> {
+        self.outside(Forgetful::Unusable("dead".into()), || {
+            self.anchor.set(Some(*seen));
+            Ok(())
+        })
+    }
+}
+
+struct Unlocked;
+
+impl Held for Unlocked {}
+
+impl Store for Sim {
+    fn read(&self, key: &StoreKey, _: usize) -> Result<Vec<u8>, StoreError> {
+        let files = self.files.borrow();
+        let found = files.get(key.as_str()).cloned();
+        found.ok_or_else(|| StoreError::NotFound(key.to_string()))
+    }
+
+    fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
+        let dead = StoreError::Unwritable(key.to_string(), "dead".into());
+        self.outside(dead, || {
+            let mut files = self.files.borrow_mut();
+            if files.contains_key(key.as_str()) {
+                return Err(StoreError::AlreadyExists(key.to_string()));
+            }
+            files.insert(key.to_string(), bytes.to_vec());
+            Ok(())
+        })
+    }
+
+    fn replace(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
+        let dead = StoreError::Unwritable(key.to_string(), "dead".into());
+        self.outside(dead, || {
+            let mut files = self.files.borrow_mut();
+            files.insert(key.to_string(), bytes.to_vec());
+            Ok(())
+        })
+    }
+
+    fn list(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
+        let files = self.files.borrow();
+        let within = format!("{under}/");
+        let names = files.keys().filter(|name| {
+            name.strip_prefix(&within)
+                .is_some_and(|rest| !rest.contains('/'))
+        });
+        Ok(names
+            .map(|name| StoreKey::new(name.clone()).expect("a name"))
+            .collect())
+    }
+
+    fn folders(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
+        let files = self.files.borrow();
+        let within = format!("{under}/");
+        let folders: BTreeSet<&str> = files
+            .keys()
+            .filter_map(|name| name.strip_prefix(&within)?.split_once('/'))
+            .map(|(folder, _)| folder)
+            .collect();
+        Ok(folders
+            .into_iter()
+            .map(|folder| StoreKey::new(format!("{within}{folder}")).expect("a name"))
+            .collect())
+    }
+
+    fn lock(&self, _: &str) -> Result<Box<dyn Held>, StoreError> {
+        Ok(Box::new(Unlocked))
+    }
+
+    fn place(&self) -> String {
+        "memory".into()
+    }
+}
+
+/// There are no people here.
+struct Nobody;
+
+impl Operator for Nobody {
+    fn notice(&mut self, _: Notice) {}
+
+    fn pin(&mut self, _: &PinRequest<'_>) -> Result<Pin, Declined> {
+        Err(Declined::NoTerminal)
+    }
+
+    fn choose(&mut self, _: &str, _: &[String]) -> Result<usize, Declined> {
+        Err(Declined::NoTerminal)
+    }
+
+    fn confirm(&mut self, _: &str, _: &str) -> Result<(), Declined> {
+        Err(Declined::NoTerminal)
+    }
+}

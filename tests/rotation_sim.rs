@@ -1,0 +1,235 @@
+//! The real `rotate` in a small world (tests/common/sim.rs) in which anything may happen: the process dies at
+//! any moment, replies are lost, IAM's lists lag, somebody meddles. The invariants of the design (section
+//! 7) hold after every run, and clean runs bring everything to rest.
+
+#[path = "common/aws.rs"]
+mod aws;
+#[path = "common/pty.rs"]
+mod pty;
+#[path = "common/scene.rs"]
+mod scene;
+#[path = "common/sim.rs"]
+mod sim;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use scene::Scene;
+use sim::{Founded, LAG, Reply, Sim, Slow, Trouble};
+
+/// More moments than a run has.
+const MOMENTS: u32 = 150;
+
+fn founded() -> Founded {
+    let scene = Scene::founded(&["deploy"]);
+    scene.add(&["deploy"]);
+    Founded::read(&scene.vault(), scene.station())
+}
+
+/// How many cases; `BREAKGLASS_LONG=1` takes many more.
+fn cases() -> u32 {
+    let long = std::env::var_os("BREAKGLASS_LONG").is_some_and(|value| value == "1");
+    if long { 5000 } else { 40 }
+}
+
+fn runner() -> TestRunner {
+    TestRunner::new(Config {
+        cases: cases(),
+        failure_persistence: None,
+        ..Config::default()
+    })
+}
+
+/// One run, and how long nobody looks after it.
+#[derive(Debug, Clone)]
+struct Run {
+    trouble: Trouble,
+    pause: u64,
+}
+
+fn replies() -> impl Strategy<Value = Vec<Reply>> {
+    let reply = prop_oneof![
+        2 => Just(Reply::Good),
+        1 => Just(Reply::LostBefore),
+        2 => Just(Reply::LostAfter),
+    ];
+    prop::collection::vec(reply, 0..2)
+}
+
+fn runs() -> impl Strategy<Value = Vec<Run>> {
+    let dies_at = prop::option::weighted(0.8, 0..MOMENTS);
+    let pause = prop_oneof![Just(0), Just(5), Just(30), Just(4000)];
+    let run = (dies_at, replies(), pause).prop_map(|(dies_at, replies, pause)| Run {
+        trouble: Trouble { dies_at, replies },
+        pause,
+    });
+    prop::collection::vec(run, 1..6)
+}
+
+fn slow(most: u64) -> impl Strategy<Value = Slow> {
+    (0..=most, 0..=most, 0..10_u64).prop_map(|(listed, forgotten, known)| Slow {
+        listed,
+        forgotten,
+        known,
+    })
+}
+
+/// After every run: at most two keys, what would be opened is active, and once there was something to
+/// open there always is.
+fn check(sim: &Sim, founded: &Founded, opened: &mut bool) -> Result<(), TestCaseError> {
+    let (keys, current) = (sim.keys(), sim.current(founded));
+    prop_assert!(keys.len() <= 2, "{keys:?}");
+    if let Some(current) = &current {
+        prop_assert!(
+            keys.contains(&(current.clone(), true)),
+            "{current} of {keys:?}"
+        );
+    }
+    prop_assert!(
+        current.is_some() || !*opened,
+        "nothing opens any more: {keys:?}"
+    );
+    *opened |= current.is_some();
+    Ok(())
+}
+
+/// Clean runs until one ends well: not many, and then there is one key, which opens.
+fn comes_to_rest(sim: &Sim, founded: &Founded, tries: u32) -> Result<(), TestCaseError> {
+    let mut opened = false;
+    for nth in 1..=tries {
+        let done = sim.rotate(founded, &Trouble::default());
+        check(sim, founded, &mut opened)?;
+        match done {
+            Ok(()) => break,
+            Err(failure) => prop_assert!(nth < tries, "{failure:?}"),
+        }
+    }
+    let current = sim.current(founded).map(|id| (id, true));
+    prop_assert_eq!(sim.keys(), Vec::from_iter(current));
+    Ok(())
+}
+
+#[test]
+fn whatever_happens_one_key_is_sealed_and_opens() {
+    let founded = founded();
+    let any = (slow(LAG - 2), runs());
+    let result = runner().run(&any, |(slow, runs)| {
+        let sim = Sim::new(&founded, slow);
+        let mut opened = false;
+        for run in &runs {
+            let _ = sim.rotate(&founded, &run.trouble);
+            check(&sim, &founded, &mut opened)?;
+            sim.pass(run.pause);
+        }
+        // The lists lag less than is allowed for: one clean run does, or a second one where a key could
+        // not be used in time.
+        comes_to_rest(&sim, &founded, 2)
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn lists_that_lag_longer_than_allowed_for_only_delay_it() {
+    let founded = founded();
+    let result = runner().run(&(slow(10 * LAG), runs()), |(slow, runs)| {
+        let sim = Sim::new(&founded, slow);
+        let mut opened = false;
+        for run in &runs {
+            let _ = sim.rotate(&founded, &run.trouble);
+            check(&sim, &founded, &mut opened)?;
+            sim.pass(run.pause);
+        }
+        let mut done = false;
+        for _ in 0..6 {
+            done |= sim.rotate(&founded, &Trouble::default()).is_ok();
+            check(&sim, &founded, &mut opened)?;
+            sim.pass(20 * LAG);
+        }
+        prop_assert!(done);
+        let current = sim.current(&founded).map(|id| (id, true));
+        prop_assert_eq!(sim.keys(), Vec::from_iter(current));
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// A key that somebody else makes is never touched, and stops the run until it is gone; whoever makes it
+/// does so on another day than ours was left unanswered.
+#[test]
+fn somebody_elses_key_is_never_touched() {
+    let founded = founded();
+    let any = (slow(LAG - 2), runs(), runs());
+    let result = runner().run(&any, |(slow, before, after)| {
+        let sim = Sim::new(&founded, slow);
+        for run in &before {
+            let _ = sim.rotate(&founded, &run.trouble);
+            sim.pass(run.pause);
+        }
+        sim.pass(4000);
+        sim.make_foreign();
+        sim.pass(4000);
+        let made = sim.foreign_made();
+        for run in &after {
+            let done = sim.rotate(&founded, &run.trouble);
+            prop_assert!(made == 0 || done.is_err());
+            prop_assert_eq!(sim.foreign().len(), made);
+            sim.pass(run.pause);
+        }
+        sim.remove_foreign();
+        sim.pass(60);
+        comes_to_rest(&sim, &founded, 2)
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Keys are deleted or deactivated behind our back, between runs: the next clean runs make a new one.
+#[test]
+fn what_is_taken_away_behind_our_back_is_replaced() {
+    let founded = founded();
+    let any = (slow(LAG - 2), runs(), any::<[bool; 4]>());
+    let result = runner().run(&any, |(slow, runs, delete)| {
+        let sim = Sim::new(&founded, slow);
+        for (run, delete) in runs.iter().zip(delete.iter().cycle()) {
+            let _ = sim.rotate(&founded, &run.trouble);
+            if let Some((id, _)) = sim.keys().first() {
+                sim.meddle(id, *delete);
+            }
+            sim.pass(run.pause);
+        }
+        sim.pass(60);
+        comes_to_rest(&sim, &founded, 3)
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Every single moment of a rotation, and of the run after it.
+#[test]
+fn death_at_every_moment_and_again_in_the_resume() {
+    let founded = founded();
+    let slow = Slow {
+        listed: 3,
+        forgotten: 3,
+        known: 2,
+    };
+    let mut points = 0;
+    let (step, again) = if cases() > 1000 { (1, 5) } else { (13, 29) };
+    for first in (0..MOMENTS).step_by(step) {
+        for second in (0..MOMENTS).step_by(again) {
+            let sim = Sim::new(&founded, slow);
+            let mut opened = false;
+            sim.rotate(&founded, &Trouble::default())
+                .expect("a first key");
+            for dies_at in [Some(first), Some(second)] {
+                let trouble = Trouble {
+                    dies_at,
+                    ..Trouble::default()
+                };
+                let _ = sim.rotate(&founded, &trouble);
+                check(&sim, &founded, &mut opened)
+                    .unwrap_or_else(|e| panic!("{first}, {second}: {e}"));
+            }
+            comes_to_rest(&sim, &founded, 1).unwrap_or_else(|e| panic!("{first}, {second}: {e}"));
+            points += 1;
+        }
+    }
+    println!("{points} points");
+}
