@@ -4,6 +4,7 @@
 mod change;
 mod close;
 mod credential;
+mod declare;
 mod due;
 mod failures;
 mod found;
