@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::pty::{Command, Pty};
 use crate::scene::{Scene, answer, binary, borrowed, both_pins};
-use crate::{ARN, AWS, log};
+use crate::{ARN, aws, log};
 
 const ASKED: [&str; 5] = [
     "unseal",
@@ -70,7 +70,7 @@ fn the_aws_command_line_gets_it_through_a_profile() {
     let text = format!("[profile emergency]\nregion = us-east-1\ncredential_process = {process}\n");
     fs::write(&config, text).expect("ours");
     let endpoint = scene.endpoint();
-    let command = Command::new(AWS)
+    let command = Command::new(aws())
         .args([
             "--profile",
             "emergency",

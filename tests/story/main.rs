@@ -20,8 +20,16 @@ use std::process::Command;
 
 use scene::{BGO, IC, Scene, pin, uri};
 
-/// The aws command line of the distribution.
-const AWS: &str = "/usr/bin/aws";
+/// AWS's own command line, as this machine has it on its PATH: the scenes have a PATH of their own.
+fn aws() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("aws"))
+        .find(|file| file.is_file());
+    let found = found.expect("aws is on the PATH: scripts/setup installs it");
+    found.to_str().expect("a plain path").to_owned()
+}
+
 const ARN: &str = "arn:aws:iam::123456789012:user/deploy";
 
 #[test]
@@ -80,7 +88,8 @@ fn seal(scene: &Scene) {
 
 fn refuse_one_alone(scene: &Scene) {
     let answers = [("PIN of alice", &*pin(IC)), ("PIN of bob", "\x03")];
-    let args = scene::unseal_args(&["deploy"], &[AWS, "sts", "get-caller-identity"]);
+    let aws = aws();
+    let args = scene::unseal_args(&["deploy"], &[&aws, "sts", "get-caller-identity"]);
     let seen = scene.at_terminal(&args, &answers).ended(3);
     assert!(seen.text.contains("alice (ic) contributed"), "{seen}");
     assert!(!seen.text.contains("arn:"), "{seen}");
@@ -91,8 +100,9 @@ fn refuse_one_alone(scene: &Scene) {
 /// Returns the key that was opened, and its secret, as the person who had them may have kept them.
 fn open_by_two(scene: &Scene) -> (String, String) {
     let endpoint = scene.endpoint();
+    let aws = aws();
     let command = [
-        AWS,
+        aws.as_str(),
         "--endpoint-url",
         &endpoint,
         "sts",
@@ -152,7 +162,7 @@ fn close(scene: &Scene, kept: &(String, String)) {
 
 /// AWS, asked by its own command line.
 fn who_am_i(scene: &Scene, (key, secret): &(String, String)) -> std::process::Output {
-    Command::new(AWS)
+    Command::new(aws())
         .args([
             "--endpoint-url",
             &scene.endpoint(),
