@@ -1,6 +1,8 @@
 //! Replay: every entry out of its place is refused for the right reason, and the journal never writes one,
 //! whoever races it and whatever fails under it.
 
+#[path = "core_replay/archive.rs"]
+mod archive;
 #[path = "common/book.rs"]
 mod book;
 #[path = "core_replay/journal.rs"]

@@ -173,9 +173,30 @@ impl App {
         &self,
         deed: impl FnOnce(&mut OpenVault<'_>, &mut Terminal) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.in_opened(|world| OpenVault::open(world), deed)
+    }
+
+    /// Runs a deed on the vault as far as it concerns these credentials and this incident.
+    pub fn in_vault_for<T>(
+        &self,
+        credentials: &[Name],
+        incident: Option<&Name>,
+        deed: impl FnOnce(&mut OpenVault<'_>, &mut Terminal) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.in_opened(
+            |world| OpenVault::open_for(world, credentials, incident),
+            deed,
+        )
+    }
+
+    fn in_opened<T>(
+        &self,
+        open: impl for<'w> FnOnce(&'w World<'w>) -> Result<OpenVault<'w>, Failure>,
+        deed: impl FnOnce(&mut OpenVault<'_>, &mut Terminal) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let store = self.store()?;
         self.in_world(&store, self.station_name()?, |world, terminal| {
-            let mut vault = OpenVault::open(world)?;
+            let mut vault = open(world)?;
             let done = deed(&mut vault, terminal);
             if let Some(why) = vault.journal.not_derived() {
                 let text =

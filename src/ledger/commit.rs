@@ -86,20 +86,7 @@ pub(super) fn decode<'b>(
 }
 
 fn parse<'b>(vault: &Digest, number: u64, bytes: &'b [u8]) -> Result<Commit<'b>, &'static str> {
-    let rest = bytes
-        .strip_prefix(FIRST_LINE.as_bytes())
-        .ok_or("it is not a commit of a version that is known")?;
-    let (note_length, count) = second_line(rest).ok_or("its second line is malformed")?;
-    let head_line = header(number, note_length, count);
-    let rest = bytes
-        .strip_prefix(head_line.as_bytes())
-        .ok_or("its second line does not say what it must")?;
-    if !(1..=COMMIT_ENTRIES).contains(&count) {
-        return Err("its number of entries is impossible");
-    }
-    let (note, rest) = rest
-        .split_at_checked(note_length)
-        .ok_or("it ends within its checkpoint")?;
+    let (note, count, rest) = split_note(number, bytes)?;
     let entries = bundle::split(rest)?;
     if entries.len() != count {
         return Err("it does not hold as many entries as it says");
@@ -119,6 +106,42 @@ fn parse<'b>(vault: &Digest, number: u64, bytes: &'b [u8]) -> Result<Commit<'b>,
         note,
         entries,
     })
+}
+
+/// The note of a commit, its number of entries, and what follows the note.
+fn split_note(number: u64, bytes: &[u8]) -> Result<(&[u8], usize, &[u8]), &'static str> {
+    let rest = bytes
+        .strip_prefix(FIRST_LINE.as_bytes())
+        .ok_or("it is not a commit of a version that is known")?;
+    let (note_length, count) = second_line(rest).ok_or("its second line is malformed")?;
+    let head_line = header(number, note_length, count);
+    let rest = bytes
+        .strip_prefix(head_line.as_bytes())
+        .ok_or("its second line does not say what it must")?;
+    if !(1..=COMMIT_ENTRIES).contains(&count) {
+        return Err("its number of entries is impossible");
+    }
+    let (note, rest) = rest
+        .split_at_checked(note_length)
+        .ok_or("it ends within its checkpoint")?;
+    Ok((note, count, rest))
+}
+
+/// How many bytes from the beginning of a commit are sure to hold its checkpoint.
+pub(super) const START_MAX: usize = 4096;
+
+/// The signed head of a commit by the bytes that it begins with; its entries are not looked at.
+pub(super) fn decode_head(
+    vault: &Digest,
+    number: u64,
+    start: &[u8],
+) -> Result<SignedHead, LedgerError> {
+    parse_head(vault, number, start).map_err(|reason| LedgerError::corrupt(number, reason))
+}
+
+fn parse_head(vault: &Digest, number: u64, start: &[u8]) -> Result<SignedHead, &'static str> {
+    let (note, _, _) = split_note(number, start)?;
+    note::read(vault, note)
 }
 
 fn header(number: u64, note_length: usize, count: usize) -> String {

@@ -102,6 +102,7 @@ impl VaultState {
             opened: Vec::new(),
             sessions_denied: Default::default(),
             failure: None,
+            statements: Default::default(),
         };
         match self.incidents.insert(incident.clone(), state) {
             None => Ok(()),
@@ -178,7 +179,7 @@ impl VaultState {
         if !incident.opened.contains(&opened) {
             incident.opened.push(opened);
         }
-        if !self.statements.insert(envelope.digest()) {
+        if !incident.statements.insert(envelope.digest()) {
             return Err(bad("it stands in the ledger already"));
         }
         Ok(())

@@ -1,19 +1,20 @@
 //! The ledger with its meaning: entries are replayed into a state, every append is checked against it
 //! first, and what must be in the ledger before something happens is proved by a [`Recorded`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::archive::{self, Ground, Source};
 use super::event::{Entry, Event};
+use super::reading::{Reading, Rights};
 use super::recorded::Recorded;
-use super::replay::{Impossible, Writer};
+use super::replay::Impossible;
 use super::state::VaultState;
-use super::{COMMIT_ENTRIES, EntryAt, Head, Ledger, LedgerError, LedgerSigner};
+use super::{COMMIT_ENTRIES, Head, Ledger, LedgerError, LedgerSigner};
 use crate::crypto::SoftwareSigner;
+use crate::format::OpenedStatement;
 use crate::format::dsse::Envelope;
-use crate::format::{OpenedStatement, digest};
 use crate::model::{Digest, Name, Timestamp};
-use crate::ports::{Store, StoreError};
+use crate::ports::{Archive, Store, StoreError};
 
 /// How often a race for the next commit may be lost before something else must be wrong.
 const RACES: u32 = 1000;
@@ -62,6 +63,9 @@ pub enum JournalError {
     /// It may or may not have been recorded.
     #[error("{0}")]
     Unclear(LedgerError),
+    /// What was kept of the ledger on this machine does not serve: all of it must be read.
+    #[error("what this station has kept of the ledger does not fit it")]
+    Archive,
     /// A bug.
     #[error("{0}")]
     Internal(String),
@@ -85,18 +89,6 @@ pub struct Seen {
     pub size: u64,
     /// The root hash over them.
     pub root: Digest,
-}
-
-/// What the ledger must know of the manifests: the floor above tells.
-pub trait Rights {
-    /// The vault's fingerprint.
-    fn vault(&self) -> Digest;
-
-    /// The digest of the manifest of that version, if there is one.
-    fn digest(&self, version: u64) -> Option<Digest>;
-
-    /// Whether the manifest of that version names the key of this SHA-256 as a rotator's.
-    fn is_rotator(&self, version: u64, key: &Digest) -> bool;
 }
 
 /// A vault's ledger and the state that it adds up to.
@@ -123,8 +115,33 @@ impl<'a> Journal<'a> {
         name: &'a Name,
         signer: &'a SoftwareSigner,
     ) -> Result<Self, JournalError> {
-        let (ledger, reading) = read_all(store, &*chain, seen)?;
-        Ok(Self {
+        let read = read_all(store, &*chain, seen)?;
+        Ok(Self::of(read, store, chain, name, signer))
+    }
+
+    /// Opens the ledger where an archive left off: what came before is not read again, and nothing of it is
+    /// in [`Journal::state`] but what [`Journal::bring`] is asked for and the incidents that are not closed.
+    /// The answer is `None` where that cannot be done, for whatever reason: then everything must be read.
+    pub fn open_archived(
+        store: &'a dyn Store,
+        chain: Arc<dyn Rights>,
+        seen: Seen,
+        name: &'a Name,
+        signer: &'a SoftwareSigner,
+        archive: &dyn Archive,
+    ) -> Option<Self> {
+        let read = read_on(store, &*chain, seen, archive)?;
+        Some(Self::of(read, store, chain, name, signer))
+    }
+
+    fn of(
+        (ledger, reading): (Ledger<'a>, Reading),
+        store: &'a dyn Store,
+        chain: Arc<dyn Rights>,
+        name: &'a Name,
+        signer: &'a SoftwareSigner,
+    ) -> Self {
+        Self {
             store,
             chain,
             name,
@@ -132,7 +149,31 @@ impl<'a> Journal<'a> {
             ledger,
             reading,
             stale: false,
-        })
+        }
+    }
+
+    /// Sees to it that these credentials and incidents are in [`Journal::state`], if they exist.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn bring(&mut self, credentials: &[Name], incidents: &[Name]) -> Result<(), JournalError> {
+        match self.reading.bring(credentials, incidents) {
+            Err(JournalError::Archive) => self.reload_all(),
+            brought => brought,
+        }
+    }
+
+    /// Keeps the state in an archive, where the ledger is long enough for that to pay and was read in full.
+    /// It may be lost, so that it could not be kept is no failure.
+    pub fn keep_in(&self, archive: &dyn Archive) {
+        if self.stale || self.reading.is_archived() {
+            return;
+        }
+        let ground = Ground {
+            head: self.ledger.head(),
+            edge: self.ledger.edge(),
+        };
+        let _ = archive::keep(archive, &ground, &self.reading.heads, &self.reading.state);
     }
 
     /// What the ledger adds up to.
@@ -161,22 +202,31 @@ impl<'a> Journal<'a> {
     /// [`JournalError`]; [`JournalError::Outdated`] where they put a manifest in force that
     /// [`Journal::adopt`] was not told of.
     pub fn reload(&mut self) -> Result<(), JournalError> {
-        let chain = Arc::clone(&self.chain);
         if self.stale {
-            let head = self.ledger.head();
-            let seen = Seen {
-                size: head.size,
-                root: head.root,
-            };
-            (self.ledger, self.reading) =
-                read_all(self.store, &*chain, Some(seen)).map_err(outdated)?;
-            self.stale = false;
-            return Ok(());
+            return self.reload_all();
         }
+        let chain = Arc::clone(&self.chain);
         let reading = &mut self.reading;
         let read = self.ledger.refresh(|entry| reading.read(&*chain, entry));
         self.stale = read.is_err();
+        if self.stale && self.reading.is_archived() {
+            return self.reload_all();
+        }
         read.map(drop).map_err(outdated)
+    }
+
+    /// Reads everything anew.
+    fn reload_all(&mut self) -> Result<(), JournalError> {
+        let head = self.ledger.head();
+        let seen = Seen {
+            size: head.size,
+            root: head.root,
+        };
+        self.stale = true;
+        (self.ledger, self.reading) =
+            read_all(self.store, &*self.chain, Some(seen)).map_err(outdated)?;
+        self.stale = false;
+        Ok(())
     }
 
     /// Records one event: when this returns it is durable.
@@ -237,6 +287,14 @@ impl<'a> Journal<'a> {
     ) -> Result<Option<u64>, JournalError> {
         let head = self.ledger.head();
         self.stale = true;
+        match self
+            .reading
+            .prepare(entries.iter().map(|entry| &entry.event))
+        {
+            // Everything is read, and then it is tried again.
+            Err(JournalError::Archive) => return Ok(None),
+            prepared => prepared?,
+        }
         for entry in entries {
             self.reading
                 .take(&*self.chain, entry, &self.signer.public())
@@ -302,76 +360,6 @@ fn written(now: Timestamp, events: Vec<Event>) -> Result<(Vec<Entry>, Vec<Vec<u8
     Ok((entries, bytes))
 }
 
-/// What was read of a ledger.
-struct Reading {
-    state: VaultState,
-    /// The root hash at the size of every head.
-    heads: BTreeMap<u64, Digest>,
-}
-
-impl Reading {
-    fn new() -> Self {
-        let none = Head::default();
-        Self {
-            state: VaultState::default(),
-            heads: BTreeMap::from([(none.size, none.root)]),
-        }
-    }
-
-    /// Takes an entry that was read into account.
-    fn read(&mut self, chain: &dyn Rights, at: &EntryAt<'_>) -> Result<(), JournalError> {
-        let impossible = |reason| JournalError::Impossible {
-            index: at.index,
-            commit: at.commit,
-            reason,
-        };
-        let entry: Entry = serde_json::from_slice(at.bytes)
-            .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
-        self.take(chain, &entry, at.signer_key)
-            .map_err(impossible)?;
-        self.heads.insert(at.head.size, at.head.root);
-        Ok(())
-    }
-
-    /// Takes an entry into account that a key signs, after everything that was read.
-    fn take(
-        &mut self,
-        chain: &dyn Rights,
-        entry: &Entry,
-        key: &[u8; 32],
-    ) -> Result<(), Impossible> {
-        check_manifest(chain, &entry.event)?;
-        self.check_ground(&entry.event)?;
-        // The founder writes the first entry by the right that the first manifest gives.
-        let version = self.state.manifest.map_or(1, |(version, _)| version);
-        let id = digest(key);
-        let writer = if chain.is_rotator(version, &id) {
-            Writer::Rotator
-        } else {
-            Writer::Station(id)
-        };
-        self.state.apply(entry, writer)
-    }
-
-    /// A witness's statement names the ledger that it was made on: the beginning of this one, or it was
-    /// carried here from another history.
-    fn check_ground(&self, event: &Event) -> Result<(), Impossible> {
-        let Event::Opened { statement } = event else {
-            return Ok(());
-        };
-        let stated: OpenedStatement = statement
-            .document()
-            .map_err(|e| Impossible::Malformed(e.to_string()))?;
-        if self.heads.get(&stated.ledger_size) == Some(&stated.ledger_root) {
-            return Ok(());
-        }
-        Err(Impossible::Witness(
-            stated.credential.to_string(),
-            "it was made on another ledger",
-        ))
-    }
-}
-
 /// Reads a whole ledger, and compares it with what was seen of it before.
 fn read_all<'s>(
     store: &'s dyn Store,
@@ -396,6 +384,25 @@ fn read_all<'s>(
     Ok((ledger, reading))
 }
 
+/// Reads what came after the head that an archive stands at. Whatever does not fit is for [`read_all`] to
+/// judge.
+fn read_on<'s>(
+    store: &'s dyn Store,
+    chain: &dyn Rights,
+    seen: Seen,
+    archive: &dyn Archive,
+) -> Option<(Ledger<'s>, Reading)> {
+    let vault = chain.vault();
+    let (source, ground, state) = Source::begin(archive, &vault).ok()?;
+    let mut ledger = Ledger::resume(store, vault, ground.head, &ground.edge).ok()??;
+    let mut reading = Reading::archived(source, &ground, state);
+    ledger
+        .refresh(|entry| reading.read(chain, entry))
+        .map_err(|_: JournalError| ())
+        .ok()?;
+    (reading.heads.get(&seen.size) == Some(&seen.root)).then_some((ledger, reading))
+}
+
 /// What is forged at the opening of a vault has another reason once it is open: somebody was faster.
 fn outdated(error: JournalError) -> JournalError {
     match error {
@@ -404,21 +411,5 @@ fn outdated(error: JournalError) -> JournalError {
             ..
         } => JournalError::Outdated(version),
         other => other,
-    }
-}
-
-/// What the ledger says of manifests must be so.
-fn check_manifest(chain: &dyn Rights, event: &Event) -> Result<(), Impossible> {
-    let (version, manifest) = match event {
-        Event::VaultFounded { vault } => (1, vault),
-        Event::ManifestAdopted { version, manifest } => (*version, manifest),
-        _ => return Ok(()),
-    };
-    match chain.digest(version) {
-        None => Err(Impossible::NoManifest(version)),
-        Some(digest) if digest == *manifest => Ok(()),
-        Some(_) => Err(Impossible::Contradiction(format!(
-            "manifest {version} is not the one that lies in the vault"
-        ))),
     }
 }

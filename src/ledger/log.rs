@@ -14,7 +14,7 @@ use crate::model::Digest;
 use crate::ports::{Store, StoreError};
 
 /// How many commits back a state is looked for before everything is read again from the first commit on.
-const LOOK_BACK: u64 = 16;
+const LOOK_BACK: u64 = 64;
 
 /// A state of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ enum Deriving {
     Anew,
     /// It was tried and did not succeed, for this reason; the next process may try.
     Failed(String),
+    /// It is left to the next process that has read everything.
+    Left,
 }
 
 impl<'s> Ledger<'s> {
@@ -88,6 +90,31 @@ impl<'s> Ledger<'s> {
             ledger = Self::at(store, vault, grown, Deriving::Anew);
         }
         Ok(ledger)
+    }
+
+    /// A ledger of which everything up to `head` was read and checked before, and nothing is read now but
+    /// the signed head of that commit, which must be the same; nothing where it is not. `edge` holds the
+    /// roots of the tree's largest whole subtrees. It can be read on and added to, and derives nothing.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub(super) fn resume(
+        store: &'s dyn Store,
+        vault: Digest,
+        head: Head,
+        edge: &[Digest],
+    ) -> Result<Option<Self>, LedgerError> {
+        let tree = Tree::from_edge(head.size, edge).filter(|tree| tree.root() == head.root);
+        let there = walk::read_head(store, &vault, head.commit)?;
+        Ok(tree.filter(|_| there == Some(head)).map(|tree| {
+            let grown = Grown { tree, head };
+            Self::at(store, vault, grown, Deriving::Left)
+        }))
+    }
+
+    /// The roots of the largest whole subtrees of the tree, from left to right.
+    pub(super) fn edge(&self) -> Vec<Digest> {
+        self.grown.tree.edge()
     }
 
     /// Where this ledger stands.
@@ -273,7 +300,7 @@ impl<'s> Ledger<'s> {
                 commit.entries.iter().for_each(|entry| bundles.push(entry));
             }
             Deriving::From(_, None) => {}
-            Deriving::Anew | Deriving::Failed(_) => self.grown.tree.full.clear(),
+            Deriving::Anew | Deriving::Failed(_) | Deriving::Left => self.grown.tree.full.clear(),
         }
     }
 
@@ -282,7 +309,7 @@ impl<'s> Ledger<'s> {
         let done = match self.deriving {
             Deriving::From(..) => self.derive_on(note),
             Deriving::Anew => self.repair().map(drop),
-            Deriving::Failed(_) => return,
+            Deriving::Failed(_) | Deriving::Left => return,
         };
         if let Err(error) = done {
             self.grown.tree.full.clear();

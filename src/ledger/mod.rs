@@ -9,6 +9,7 @@
 //! a time or a random number in it): where a store loses its answer, the bytes are what tells our commit
 //! from somebody else's.
 
+mod archive;
 mod bundle;
 mod commit;
 mod derived;
@@ -19,6 +20,7 @@ mod journal;
 mod log;
 mod names;
 mod note;
+mod reading;
 mod recorded;
 mod replay;
 mod state;
@@ -26,14 +28,16 @@ mod tree;
 mod verify;
 mod walk;
 
+pub use archive::ARCHIVED_FROM;
 pub use bundle::ENTRY_MAX;
 pub use commit::{COMMIT_ENTRIES, COMMIT_MAX, FIRST_LINE as COMMIT_MAGIC};
 pub use derived::Derived;
 pub use error::LedgerError;
 pub use event::{CredentialDefinition, Delivery, Entry, Event, Retirement, RetirementCause};
-pub use journal::{Journal, JournalError, Rights, Seen};
+pub use journal::{Journal, JournalError, Seen};
 pub use log::{Head, Ledger};
 pub use note::{LedgerSigner, origin};
+pub use reading::Rights;
 pub use recorded::Recorded;
 pub use replay::{Impossible, Writer};
 pub use state::{

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::event::CredentialDefinition;
 use crate::model::{AccessKeyId, Digest, Name, Reason, Timestamp};
 
@@ -22,12 +24,11 @@ pub struct VaultState {
     pub strangers: BTreeMap<Digest, u64>,
     /// How many refusals there were.
     pub refusals: u64,
-    /// The witnesses' statements, by the digest of their payload.
-    pub(super) statements: BTreeSet<Digest>,
 }
 
 /// A compartment's rotations.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CompartmentState {
     /// The newest number that was taken.
     pub generation: u64,
@@ -42,7 +43,8 @@ pub struct CompartmentState {
 }
 
 /// One credential.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CredentialState {
     /// Its definition.
     pub definition: CredentialDefinition,
@@ -57,7 +59,8 @@ pub struct CredentialState {
 }
 
 /// An intent to make a key that no seal has answered yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyIntent {
     /// In which generation.
     pub generation: u64,
@@ -70,7 +73,8 @@ pub struct KeyIntent {
 }
 
 /// A key that was ours, was never sealed and was deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Orphan {
     /// Its id.
     pub id: AccessKeyId,
@@ -79,7 +83,8 @@ pub struct Orphan {
 }
 
 /// One sealed access key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyState {
     /// Its id.
     pub id: AccessKeyId,
@@ -88,6 +93,7 @@ pub struct KeyState {
     /// The digest of its record.
     pub record: Digest,
     /// The witness's public key.
+    #[serde(with = "crate::format::base64")]
     pub witness: Vec<u8>,
     /// When it was sealed.
     pub sealed: Timestamp,
@@ -138,7 +144,7 @@ impl CredentialState {
 }
 
 /// How far an incident has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IncidentPhase {
     /// Declared or opened, and not closed.
     Open,
@@ -149,7 +155,8 @@ pub enum IncidentPhase {
 }
 
 /// One incident.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IncidentState {
     /// Why.
     pub reason: Reason,
@@ -167,6 +174,8 @@ pub struct IncidentState {
     pub sessions_denied: BTreeMap<Name, Timestamp>,
     /// The last code with which closing failed.
     pub failure: Option<String>,
+    /// The witnesses' statements, by the digest of their payload.
+    pub(super) statements: BTreeSet<Digest>,
 }
 
 impl IncidentState {

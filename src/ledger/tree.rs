@@ -77,6 +77,21 @@ impl Tree {
         }
     }
 
+    /// The roots of the largest whole subtrees, from left to right.
+    pub(super) fn edge(&self) -> Vec<Digest> {
+        self.edge.iter().map(|hash| Digest(hash.0)).collect()
+    }
+
+    /// The tree of this size by those roots alone: it can be added to, and makes no tiles.
+    pub(super) fn from_edge(size: u64, edge: &[Digest]) -> Option<Self> {
+        let whole = u32::try_from(edge.len()).ok() == Some(size.count_ones());
+        whole.then(|| Self {
+            size,
+            edge: edge.iter().map(|root| Hash(root.0)).collect(),
+            ..Self::default()
+        })
+    }
+
     /// The levels of tiles that a tree has.
     pub(super) fn levels(size: u64) -> usize {
         (0..8).take_while(|level| size >> (8 * level) > 0).count()

@@ -123,6 +123,24 @@ pub(super) fn read(store: &dyn Store, number: u64) -> Result<Option<Vec<u8>>, Le
     }
 }
 
+/// The head that a commit speaks of, if it is there. Only its beginning is read.
+pub(super) fn read_head(
+    store: &dyn Store,
+    vault: &Digest,
+    number: u64,
+) -> Result<Option<Head>, LedgerError> {
+    let start = match store.read_start(&names::commit(number)?, commit::START_MAX) {
+        Err(StoreError::NotFound(_)) => return Ok(None),
+        read => read?,
+    };
+    let signed = commit::decode_head(vault, number, &start)?;
+    Ok(Some(Head {
+        commit: number,
+        size: signed.size,
+        root: signed.root,
+    }))
+}
+
 /// The bytes of a commit that must be there.
 pub(super) fn read_listed(store: &dyn Store, number: u64) -> Result<Vec<u8>, LedgerError> {
     read(store, number)?.ok_or_else(|| LedgerError::corrupt(number, "it is missing"))

@@ -241,7 +241,7 @@ impl From<JournalError> for Failure {
                 Self::new(Class::Refused, "not-recordable", text, UNCHANGED)
                     .hint("breakglass status")
             }
-            JournalError::Internal(_) => Self::new(
+            JournalError::Archive | JournalError::Internal(_) => Self::new(
                 Class::Bug,
                 "bug",
                 text,

@@ -6,7 +6,7 @@ use crate::format::dsse::Envelope;
 use crate::format::{Manifest, paths};
 use crate::ledger::{Journal, Seen, VaultState};
 use crate::manifest::{Chain, Pin};
-use crate::model::{Class, Failure};
+use crate::model::{Class, Failure, Name};
 use crate::ports::{Remembered, Store, StoreError, StoreKey};
 use std::sync::Arc;
 
@@ -26,26 +26,36 @@ impl<'a> OpenVault<'a> {
     /// # Errors
     /// [`Class::Integrity`] for whatever is forged, damaged, substituted or older than what was seen.
     pub fn open(world: &'a World<'a>) -> Result<Self, Failure> {
-        let seen = world.station.memory.recall()?.ok_or_else(untrusted)?;
-        let chain = read_chain(world.store)?;
-        let pin = Pin {
-            vault: seen.vault,
-            version: seen.version,
-            manifest: seen.manifest,
+        let (chain, seen) = trusted_chain(world)?;
+        let journal = read_journal(world, &chain, seen)?;
+        Self::of(world, chain, journal)
+    }
+
+    /// Opens the vault for these credentials, and the incident if one is named. Of a long ledger that this
+    /// station has read before only what is new is read and checked, and [`OpenVault::state`] knows of no
+    /// others then, but of every incident that is not closed.
+    ///
+    /// # Errors
+    /// As [`OpenVault::open`].
+    pub fn open_for(
+        world: &'a World<'a>,
+        credentials: &[Name],
+        incident: Option<&Name>,
+    ) -> Result<Self, Failure> {
+        let (chain, seen) = trusted_chain(world)?;
+        let mut journal = match continue_journal(world, &chain, seen) {
+            Some(journal) => journal,
+            None => read_journal(world, &chain, seen)?,
         };
-        chain.compare(&pin)?;
-        let chain = Arc::new(chain);
-        let station = world.station;
-        let mut journal = Journal::open(
-            world.store,
-            chain.clone(),
-            Some(Seen {
-                size: seen.ledger_size,
-                root: seen.ledger_root,
-            }),
-            &station.name,
-            &station.signer,
-        )?;
+        journal.bring(credentials, incident.map_or(&[], std::slice::from_ref))?;
+        Self::of(world, chain, journal)
+    }
+
+    fn of(
+        world: &'a World<'a>,
+        chain: Arc<Chain>,
+        mut journal: Journal<'a>,
+    ) -> Result<Self, Failure> {
         adopt_unrecorded(&mut journal, &chain, world)?;
         let vault = Self {
             world,
@@ -107,6 +117,50 @@ impl<'a> OpenVault<'a> {
         ))
         .hint("or run this on a machine that is one: breakglass status lists them"))
     }
+}
+
+/// The manifests, as far as they are those that this station trusts, and what it has seen of the ledger.
+fn trusted_chain(world: &World<'_>) -> Result<(Arc<Chain>, Seen), Failure> {
+    let seen = world.station.memory.recall()?.ok_or_else(untrusted)?;
+    let chain = read_chain(world.store)?;
+    let pin = Pin {
+        vault: seen.vault,
+        version: seen.version,
+        manifest: seen.manifest,
+    };
+    chain.compare(&pin)?;
+    let ledger = Seen {
+        size: seen.ledger_size,
+        root: seen.ledger_root,
+    };
+    Ok((Arc::new(chain), ledger))
+}
+
+/// Reads all of the ledger, and keeps what it adds up to if it is long.
+fn read_journal<'a>(
+    world: &'a World<'a>,
+    chain: &Arc<Chain>,
+    seen: Seen,
+) -> Result<Journal<'a>, Failure> {
+    let station = world.station;
+    let (store, chain) = (world.store, chain.clone());
+    let journal = Journal::open(store, chain, Some(seen), &station.name, &station.signer)?;
+    if let Some(archive) = station.memory.archive() {
+        journal.keep_in(archive);
+    }
+    Ok(journal)
+}
+
+/// Reads on from where this station has kept a long ledger, if it has and if that fits.
+fn continue_journal<'a>(
+    world: &'a World<'a>,
+    chain: &Arc<Chain>,
+    seen: Seen,
+) -> Option<Journal<'a>> {
+    let station = world.station;
+    let archive = station.memory.archive()?;
+    let (store, chain) = (world.store, chain.clone());
+    Journal::open_archived(store, chain, seen, &station.name, &station.signer, archive)
 }
 
 /// A crash between a manifest and its entry leaves the entry out: whoever comes next writes it.

@@ -41,6 +41,34 @@ pub enum Forgetful {
     Unusable(String),
 }
 
+/// Where a station keeps what it has worked out of a long ledger: a summary, and rows by key. It may be
+/// lost.
+pub trait Archive {
+    /// What was kept last, if anything was.
+    ///
+    /// # Errors
+    /// [`Forgetful`].
+    fn open(&self) -> Result<Option<Box<dyn Archived>>, Forgetful>;
+
+    /// Puts this in the place of whatever was kept, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Forgetful`].
+    fn keep(&self, summary: &[u8], rows: Vec<(String, Vec<u8>)>) -> Result<(), Forgetful>;
+}
+
+/// What was kept at one moment; nothing that is kept later changes it.
+pub trait Archived {
+    /// The summary.
+    fn summary(&self) -> &[u8];
+
+    /// The row of this key, if there is one.
+    ///
+    /// # Errors
+    /// [`Forgetful`].
+    fn row(&self, key: &str) -> Result<Option<Vec<u8>>, Forgetful>;
+}
+
 /// A place outside the vault.
 pub trait Memory {
     /// What is remembered, if anything is.
@@ -54,4 +82,9 @@ pub trait Memory {
     /// # Errors
     /// [`Forgetful`].
     fn remember(&self, seen: &Remembered) -> Result<(), Forgetful>;
+
+    /// Where what was worked out of a long ledger may be kept, if there is such a place.
+    fn archive(&self) -> Option<&dyn Archive> {
+        None
+    }
 }

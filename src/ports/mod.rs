@@ -13,7 +13,7 @@ pub use access_keys::{
     ProofAnswer,
 };
 pub use clock::Clock;
-pub use memory::{Forgetful, Memory, Remembered};
+pub use memory::{Archive, Archived, Forgetful, Memory, Remembered};
 pub use operator::{Declined, Notice, Operator, PinRequest};
 pub use store::{Held, Store, StoreError, StoreKey, UnsafeKey};
 pub use token::{KeyReply, KeyRequest, PinStatus, Token, TokenError, TokenProvider};

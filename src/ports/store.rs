@@ -96,6 +96,17 @@ pub trait Store {
     /// [`StoreError`].
     fn read(&self, key: &StoreKey, limit: usize) -> Result<Vec<u8>, StoreError>;
 
+    /// The first `most` bytes of an object, or all of it where it has fewer. A store that cannot read a
+    /// part reads all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn read_start(&self, key: &StoreKey, most: usize) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = self.read(key, usize::MAX)?;
+        bytes.truncate(most);
+        Ok(bytes)
+    }
+
     /// Creates an object, whole or not at all, only if it is absent, and durably: when this returns, the
     /// object survives a power cut. Of several who create the same object, exactly one succeeds.
     ///

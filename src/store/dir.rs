@@ -72,6 +72,14 @@ impl DirStore {
         Ok((folder, name))
     }
 
+    /// As [`DirStore::parent`], for reading: what is missing is the object.
+    fn place_of<'k>(&self, key: &'k StoreKey) -> Result<(Folder, &'k str), StoreError> {
+        self.parent(key).map_err(|e| match e {
+            StoreError::NotFound(_) => StoreError::NotFound(self.root.within(key.as_str())),
+            other => other,
+        })
+    }
+
     /// As [`DirStore::parent`], for writing: makes what is missing.
     fn parent_or_make<'k>(&self, key: &'k StoreKey) -> Result<(Folder, &'k str), StoreError> {
         let mut way = vec![self.root.again()?];
@@ -103,6 +111,12 @@ impl DirStore {
 
     fn visited(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         self.visited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A plain file of the folder, open for reading.
+    pub(super) fn open_file(&self, key: &StoreKey) -> Result<File, StoreError> {
+        let (folder, name) = self.place_of(key)?;
+        file::open(&folder, name).map(|(file, _)| file)
     }
 
     /// The names of one kind directly in a folder, as keys, sorted.
@@ -156,12 +170,13 @@ impl DirStore {
 
 impl Store for DirStore {
     fn read(&self, key: &StoreKey, limit: usize) -> Result<Vec<u8>, StoreError> {
-        let (folder, name) = self.parent(key).map_err(|e| match e {
-            // It is the object that was asked for.
-            StoreError::NotFound(_) => StoreError::NotFound(self.root.within(key.as_str())),
-            other => other,
-        })?;
+        let (folder, name) = self.place_of(key)?;
         file::read(&folder, name, limit)
+    }
+
+    fn read_start(&self, key: &StoreKey, most: usize) -> Result<Vec<u8>, StoreError> {
+        let (folder, name) = self.place_of(key)?;
+        file::read_start(&folder, name, most)
     }
 
     fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {

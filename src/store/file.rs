@@ -19,6 +19,43 @@ const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
 /// A second hard link is no reason to refuse: a file has one while, and as long as, the temporary file
 /// that it was written through still exists.
 pub(super) fn read(folder: &Folder, name: &str, limit: usize) -> Result<Vec<u8>, StoreError> {
+    let (file, size) = open(folder, name)?;
+    let too_large = || StoreError::TooLarge(folder.within(name), limit);
+    let size = usize::try_from(size).map_err(|_| too_large())?;
+    if size > limit {
+        return Err(too_large());
+    }
+    // It may have grown since: one byte more than allowed tells.
+    let bytes = read_most(file, folder, name, size, limit.saturating_add(1))?;
+    if bytes.len() > limit {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// The first `most` bytes of a plain file, or all of it where it has fewer.
+pub(super) fn read_start(folder: &Folder, name: &str, most: usize) -> Result<Vec<u8>, StoreError> {
+    let (file, size) = open(folder, name)?;
+    let size = usize::try_from(size).unwrap_or(most).min(most);
+    read_most(file, folder, name, size, most)
+}
+
+fn read_most(
+    file: File,
+    folder: &Folder,
+    name: &str,
+    expected: usize,
+    most: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::with_capacity(expected.saturating_add(1));
+    file.take(u64::try_from(most).unwrap_or(u64::MAX))
+        .read_to_end(&mut bytes)
+        .map_err(|e| StoreError::Failed(folder.within(name), e.to_string()))?;
+    Ok(bytes)
+}
+
+/// A plain file that nobody else can write to, and its size.
+pub(super) fn open(folder: &Folder, name: &str) -> Result<(File, u64), StoreError> {
     let place = folder.within(name);
     let failed = |e: &dyn std::fmt::Display| StoreError::Failed(place.clone(), e.to_string());
     // Non-blocking, for a pipe nobody writes to; no terminal may become ours.
@@ -37,22 +74,8 @@ pub(super) fn read(folder: &Folder, name: &str, limit: usize) -> Result<Vec<u8>,
         return Err(error);
     }
     guard(&stat, &place)?;
-    let too_large = || StoreError::TooLarge(place.clone(), limit);
-    let size = usize::try_from(stat.st_size).map_err(|_| too_large())?;
-    if size > limit {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(size.saturating_add(1));
-    // It may have grown since: one byte more than allowed tells.
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    File::from(fd)
-        .take(most)
-        .read_to_end(&mut bytes)
-        .map_err(|e| failed(&e))?;
-    if bytes.len() > limit {
-        return Err(too_large());
-    }
-    Ok(bytes)
+    let size = u64::try_from(stat.st_size).map_err(|e| failed(&e))?;
+    Ok((File::from(fd), size))
 }
 
 /// The error for anything but a plain file.

@@ -1,5 +1,6 @@
 //! Where the vault lies: adapters of the [`Store`](crate::ports::Store) port.
 
+mod archive;
 mod dir;
 mod file;
 mod folder;

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::DirStore;
+use super::{DirStore, archive};
 use crate::model::Digest;
-use crate::ports::{Entropy, Forgetful, Memory, Remembered, Store, StoreError, StoreKey};
+use crate::ports::{
+    Archive, Archived, Entropy, Forgetful, Memory, Remembered, Store, StoreError, StoreKey,
+};
 use crate::secret::SigningSeed;
 
 const ANCHOR: &str = "anchor.json";
 const KEY: &str = "station.key";
+const STATE: &str = "state.archive";
 
 /// The folder of one machine.
 pub struct StationFolder {
@@ -160,13 +163,32 @@ impl Memory for StationFolder {
             .replace(&name(ANCHOR)?, &bytes)
             .map_err(forgetful)
     }
+
+    fn archive(&self) -> Option<&dyn Archive> {
+        Some(self)
+    }
+}
+
+impl Archive for StationFolder {
+    fn open(&self) -> Result<Option<Box<dyn Archived>>, Forgetful> {
+        let file = archive::open(&self.store()?, &name(STATE)?)?;
+        Ok(file.map(|file| Box::new(file) as Box<dyn Archived>))
+    }
+
+    fn keep(&self, summary: &[u8], rows: Vec<(String, Vec<u8>)>) -> Result<(), Forgetful> {
+        let bytes = archive::encode(summary, rows)
+            .ok_or_else(|| Forgetful::Unusable("it is too large to be kept".to_owned()))?;
+        self.store()?
+            .replace(&name(STATE)?, &bytes)
+            .map_err(forgetful)
+    }
 }
 
 fn name(file: &str) -> Result<StoreKey, Forgetful> {
     StoreKey::new(file).map_err(|error| Forgetful::Unusable(format!("{file}: {error}")))
 }
 
-fn forgetful(error: StoreError) -> Forgetful {
+pub(super) fn forgetful(error: StoreError) -> Forgetful {
     match error {
         StoreError::Exposed(place, why) => Forgetful::Exposed { place, why },
         other => Forgetful::Unusable(format!("the station's folder: {other}")),

@@ -92,6 +92,11 @@ impl Book {
         self.open(&self.rotator, None).expect("a good ledger")
     }
 
+    /// The name of this machine in the ledger.
+    pub fn station(&self) -> &Name {
+        &self.name
+    }
+
     pub fn open<'b>(
         &'b self,
         signer: &'b SoftwareSigner,

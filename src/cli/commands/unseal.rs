@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::app::App;
 use crate::cli::args::Unseal;
+use crate::cli::terminal::Terminal;
 use crate::cli::{child, output};
 use crate::ledger::{Delivery, IncidentPhase};
 use crate::model::{Class, Failure, Name};
@@ -19,31 +20,42 @@ pub fn run(app: &App, unseal: Unseal) -> Result<ExitCode, Failure> {
     if unseal.credential_process {
         output::check_secret_target(unseal.output.is_some())?;
     }
-    app.in_vault(|vault, terminal| {
-        let credentials = chosen(vault, &unseal)?;
-        if unseal.credential_process && credentials.len() != 1 {
-            return Err(Failure::new(
-                Class::Usage,
-                "one-credential",
-                "a credential_process answers with exactly one credential",
-                "nothing was opened",
-            ));
-        }
-        let request = UnsealRequest {
-            credentials,
-            reason: unseal.reason.clone(),
-            incident: unseal.incident.clone(),
-            lease: unseal.lease,
-        };
-        let unsealed = ops::unseal(vault, &request, terminal)?;
-        let code = if unseal.credential_process {
-            answer(vault, &unsealed)
-        } else {
-            children(vault, &unsealed, command(&unseal), terminal)
-        };
-        remind(vault, &unsealed, terminal);
-        code
-    })
+    let deed = |vault: &mut OpenVault<'_>, terminal: &mut Terminal| open(vault, &unseal, terminal);
+    match unseal.compartment {
+        // Which credentials those are, only the whole ledger tells.
+        Some(_) => app.in_vault(deed),
+        None => app.in_vault_for(&unseal.credentials, unseal.incident.as_ref(), deed),
+    }
+}
+
+fn open(
+    vault: &mut OpenVault<'_>,
+    unseal: &Unseal,
+    terminal: &mut Terminal,
+) -> Result<ExitCode, Failure> {
+    let credentials = chosen(vault, unseal)?;
+    if unseal.credential_process && credentials.len() != 1 {
+        return Err(Failure::new(
+            Class::Usage,
+            "one-credential",
+            "a credential_process answers with exactly one credential",
+            "nothing was opened",
+        ));
+    }
+    let request = UnsealRequest {
+        credentials,
+        reason: unseal.reason.clone(),
+        incident: unseal.incident.clone(),
+        lease: unseal.lease,
+    };
+    let unsealed = ops::unseal(vault, &request, terminal)?;
+    let code = if unseal.credential_process {
+        answer(vault, &unsealed)
+    } else {
+        children(vault, &unsealed, command(unseal), terminal)
+    };
+    remind(vault, &unsealed, terminal);
+    code
 }
 
 fn chosen(vault: &OpenVault<'_>, unseal: &Unseal) -> Result<Vec<Name>, Failure> {

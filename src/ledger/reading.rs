@@ -1,0 +1,165 @@
+//! What was read of a ledger: the state that its entries add up to, and the heads that it went through.
+
+use std::collections::BTreeMap;
+
+use super::archive::{self, Ground, Row, Source};
+use super::event::{Entry, Event};
+use super::journal::JournalError;
+use super::replay::{Impossible, Writer};
+use super::state::VaultState;
+use super::{EntryAt, Head};
+use crate::format::{OpenedStatement, digest};
+use crate::model::{Digest, Name};
+
+/// What the ledger must know of the manifests: the floor above tells.
+pub trait Rights {
+    /// The vault's fingerprint.
+    fn vault(&self) -> Digest;
+
+    /// The digest of the manifest of that version, if there is one.
+    fn digest(&self, version: u64) -> Option<Digest>;
+
+    /// Whether the manifest of that version names the key of this SHA-256 as a rotator's.
+    fn is_rotator(&self, version: u64, key: &Digest) -> bool;
+}
+
+/// What was read of a ledger.
+pub(super) struct Reading {
+    pub(super) state: VaultState,
+    /// The root hash at the size of every head.
+    pub(super) heads: BTreeMap<u64, Digest>,
+    /// Where rows of the state come from that were not read: it began at an archive.
+    source: Option<Source>,
+}
+
+impl Reading {
+    /// Begins before the first entry.
+    pub(super) fn new() -> Self {
+        let none = Head::default();
+        Self {
+            state: VaultState::default(),
+            heads: BTreeMap::from([(none.size, none.root)]),
+            source: None,
+        }
+    }
+
+    /// Begins at an archived state.
+    pub(super) fn archived(source: Source, ground: &Ground, state: VaultState) -> Self {
+        Self {
+            state,
+            heads: BTreeMap::from([(ground.head.size, ground.head.root)]),
+            source: Some(source),
+        }
+    }
+
+    /// Whether it began at an archive: what contradicts it then is no proof of anything.
+    pub(super) fn is_archived(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// Sees to it that these credentials and incidents are at hand, if they exist.
+    pub(super) fn bring(
+        &mut self,
+        credentials: &[Name],
+        incidents: &[Name],
+    ) -> Result<(), JournalError> {
+        let credentials = credentials.iter().cloned().map(Row::Credential);
+        let incidents = incidents.iter().cloned().map(Row::Incident);
+        self.fetch(credentials.chain(incidents).collect())
+    }
+
+    /// Makes ready for events that are about to be taken.
+    pub(super) fn prepare<'e>(
+        &mut self,
+        events: impl Iterator<Item = &'e Event>,
+    ) -> Result<(), JournalError> {
+        if self.source.is_none() {
+            return Ok(());
+        }
+        let rows = events.flat_map(|event| archive::mentioned(event, &self.state));
+        self.fetch(rows.collect())
+    }
+
+    fn fetch(&mut self, rows: Vec<Row>) -> Result<(), JournalError> {
+        match &mut self.source {
+            None => Ok(()),
+            Some(source) => source
+                .fetch(rows, &mut self.state)
+                .map_err(|archive::Unusable| JournalError::Archive),
+        }
+    }
+
+    /// Takes an entry that was read into account.
+    pub(super) fn read(
+        &mut self,
+        chain: &dyn Rights,
+        at: &EntryAt<'_>,
+    ) -> Result<(), JournalError> {
+        let impossible = |reason| JournalError::Impossible {
+            index: at.index,
+            commit: at.commit,
+            reason,
+        };
+        let entry: Entry = serde_json::from_slice(at.bytes)
+            .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
+        self.prepare(std::iter::once(&entry.event))?;
+        self.take(chain, &entry, at.signer_key)
+            .map_err(impossible)?;
+        self.heads.insert(at.head.size, at.head.root);
+        Ok(())
+    }
+
+    /// Takes an entry into account that a key signs, after everything that was read.
+    pub(super) fn take(
+        &mut self,
+        chain: &dyn Rights,
+        entry: &Entry,
+        key: &[u8; 32],
+    ) -> Result<(), Impossible> {
+        check_manifest(chain, &entry.event)?;
+        self.check_ground(&entry.event)?;
+        // The founder writes the first entry by the right that the first manifest gives.
+        let version = self.state.manifest.map_or(1, |(version, _)| version);
+        let id = digest(key);
+        let writer = if chain.is_rotator(version, &id) {
+            Writer::Rotator
+        } else {
+            Writer::Station(id)
+        };
+        self.state.apply(entry, writer)
+    }
+
+    /// A witness's statement names the ledger that it was made on: the beginning of this one, or it was
+    /// carried here from another history.
+    fn check_ground(&self, event: &Event) -> Result<(), Impossible> {
+        let Event::Opened { statement } = event else {
+            return Ok(());
+        };
+        let stated: OpenedStatement = statement
+            .document()
+            .map_err(|e| Impossible::Malformed(e.to_string()))?;
+        if self.heads.get(&stated.ledger_size) == Some(&stated.ledger_root) {
+            return Ok(());
+        }
+        Err(Impossible::Witness(
+            stated.credential.to_string(),
+            "it was made on another ledger",
+        ))
+    }
+}
+
+/// What the ledger says of manifests must be so.
+fn check_manifest(chain: &dyn Rights, event: &Event) -> Result<(), Impossible> {
+    let (version, manifest) = match event {
+        Event::VaultFounded { vault } => (1, vault),
+        Event::ManifestAdopted { version, manifest } => (*version, manifest),
+        _ => return Ok(()),
+    };
+    match chain.digest(version) {
+        None => Err(Impossible::NoManifest(version)),
+        Some(digest) if digest == *manifest => Ok(()),
+        Some(_) => Err(Impossible::Contradiction(format!(
+            "manifest {version} is not the one that lies in the vault"
+        ))),
+    }
+}
