@@ -360,6 +360,29 @@ fn old_temporary_files_are_swept_and_young_ones_are_not() {
 }
 
 #[test]
+fn a_large_folder_is_swept_by_who_reads_it_anyway() {
+    let (_guard, path, store) = vault();
+    store.create(&key("a/x"), b"").unwrap();
+    for number in 0..2000 {
+        let file = path
+            .join("a")
+            .join(format!("a-name-of-some-length-{number}"));
+        File::create(file).unwrap();
+    }
+    let left = path.join("a/.tmp-1-old");
+    let file = File::create(&left).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(2 * 86_400))
+        .unwrap();
+    let writes = DirStore::open(&path).unwrap();
+    writes.create(&key("a/y"), b"").unwrap();
+    assert!(left.exists());
+    let reads = DirStore::open(&path).unwrap();
+    assert_eq!(reads.list(&key("a")).unwrap().len(), 2002);
+    reads.create(&key("a/z"), b"").unwrap();
+    assert!(!left.exists());
+}
+
+#[test]
 fn the_umask_decides_nothing() {
     for umask in ["000", "077", "027"] {
         let guard = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
 //! Signatures: verified for all algorithms, made in software for Ed25519 alone (rotators, stations,
 //! witnesses).
 
-use ed25519_dalek::Signer;
+use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
+use ed25519_dalek::{Sha512, VerifyingKey};
 use p256::ecdsa::signature::Verifier;
 use sha2::Sha256;
 
@@ -77,10 +78,9 @@ fn verify_ed25519(public: &[u8], message: &[u8], signature: &[u8]) -> Result<(),
 
 /// Reads an Ed25519 public key: a point of the curve, and not one of the eight of small order, whose
 /// signatures anybody can make.
-fn ed25519_key(public: &[u8]) -> Result<ed25519_dalek::VerifyingKey, CryptoError> {
+fn ed25519_key(public: &[u8]) -> Result<VerifyingKey, CryptoError> {
     let bytes: &[u8; 32] = public.try_into().map_err(|_| CryptoError::Ed25519Key)?;
-    let key =
-        ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| CryptoError::Ed25519Key)?;
+    let key = VerifyingKey::from_bytes(bytes).map_err(|_| CryptoError::Ed25519Key)?;
     if key.is_weak() {
         return Err(CryptoError::Ed25519Key);
     }
@@ -90,15 +90,13 @@ fn ed25519_key(public: &[u8]) -> Result<ed25519_dalek::VerifyingKey, CryptoError
 /// A signing key held in software: Ed25519 over a seed (RFC 8032, section 5.1.5).
 pub struct SoftwareSigner {
     seed: SigningSeed,
-    public: [u8; 32],
+    public: VerifyingKey,
 }
 
 impl SoftwareSigner {
     /// Takes over the seed and computes the public half.
     pub fn new(seed: SigningSeed) -> Self {
-        let public = ed25519_dalek::SigningKey::from_bytes(seed.expose())
-            .verifying_key()
-            .to_bytes();
+        let public = ed25519_dalek::SigningKey::from_bytes(seed.expose()).verifying_key();
         Self { seed, public }
     }
 
@@ -109,27 +107,27 @@ impl SoftwareSigner {
 
     /// The public half, 32 bytes.
     pub fn public(&self) -> [u8; 32] {
-        self.public
+        self.public.to_bytes()
     }
 
     /// The public half as documents name it.
     pub fn sign_key(&self) -> SignKey {
         SignKey {
             algorithm: SignAlgorithm::Ed25519,
-            public: self.public.to_vec(),
+            public: self.public.as_bytes().to_vec(),
         }
     }
 
     /// The key's id: SHA-256 of the 32 public bytes.
     pub fn key_id(&self) -> Digest {
-        crate::format::digest(&self.public)
+        crate::format::digest(self.public.as_bytes())
     }
 
     /// Signs the message; 64 bytes. The same message always gives the same signature.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        // The expanded key lives for this call only, and wipes itself.
-        ed25519_dalek::SigningKey::from_bytes(self.seed.expose())
-            .sign(message)
-            .to_bytes()
+        // The expanded key lives for this call only, and wipes itself. The public half is the one that was
+        // computed from this very seed; computing it again would take as long as the signature.
+        let expanded = ExpandedSecretKey::from(self.seed.expose());
+        raw_sign::<Sha512>(&expanded, message, &self.public).to_bytes()
     }
 }

@@ -19,8 +19,10 @@ use crate::ports::{Held, Store, StoreError, StoreKey};
 /// neither us nor root, is refused.
 pub struct DirStore {
     root: Folder,
-    /// The folders that this process has made durable and swept once.
+    /// The folders that this process has made durable, and swept if that was cheap.
     visited: Mutex<HashSet<String>>,
+    /// The folders that this process has read anyway.
+    listed: Mutex<HashSet<String>>,
 }
 
 /// A lock on a vault, held through an open file. The system releases it when the process ends.
@@ -40,6 +42,7 @@ impl DirStore {
         Ok(Self {
             root: Folder::open(path.as_ref())?,
             visited: Mutex::default(),
+            listed: Mutex::default(),
         })
     }
 
@@ -99,7 +102,9 @@ impl DirStore {
             for above in &way {
                 above.sync()?;
             }
-            file::sweep(&folder);
+            if self.has_listed(&folder.place) || folder.is_small() {
+                file::sweep(&folder);
+            }
             self.visited().insert(folder.place.clone());
         }
         Ok((folder, name))
@@ -119,6 +124,11 @@ impl DirStore {
         file::open(&folder, name).map(|(file, _)| file)
     }
 
+    fn has_listed(&self, place: &str) -> bool {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.contains(place)
+    }
+
     /// The names of one kind directly in a folder, as keys, sorted.
     fn names(&self, under: &StoreKey, wanted: FileType) -> Result<Vec<StoreKey>, StoreError> {
         let (parent, name) = match self.parent(under) {
@@ -130,6 +140,9 @@ impl DirStore {
             folder => folder?,
         };
         let mut keys = Vec::new();
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.insert(folder.place.clone());
+        drop(listed);
         for (name, kind) in folder.scan()? {
             let key = StoreKey::new(format!("{under}/{name}")).map_err(|_| folder.stray(&name))?;
             if kind == wanted {

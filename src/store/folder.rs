@@ -76,6 +76,12 @@ impl Folder {
             .map_err(|e| unwritable(&self.place, e))
     }
 
+    /// Whether reading all its names is quickly done: most file systems tell by the folder's size.
+    pub(super) fn is_small(&self) -> bool {
+        const SMALL: i64 = 16 << 10;
+        rustix::fs::fstat(&self.fd).is_ok_and(|stat| stat.st_size <= SMALL)
+    }
+
     /// What a name in this folder is, itself and not what it points to.
     pub(super) fn stat(&self, name: &str) -> Result<Stat, Errno> {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
