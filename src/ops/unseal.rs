@@ -56,8 +56,8 @@ pub struct Unsealed {
     pub credentials: Vec<Released>,
 }
 
-/// How many names an entry of the ledger has room for (64 KiB).
-const MOST_AT_ONCE: usize = 500;
+/// How many bytes of names an entry of the ledger has room for (64 KiB) beside everything else in it.
+const NAMES_MAX: usize = 60_000;
 
 /// A record that is to be opened, found good.
 struct Wanted {
@@ -75,13 +75,18 @@ pub fn unseal(
     request: &UnsealRequest,
     operator: People<'_>,
 ) -> Result<Unsealed, Failure> {
-    if request.credentials.len() > MOST_AT_ONCE {
+    let named: usize = request.credentials.iter().map(in_entry).sum();
+    if named > NAMES_MAX {
         return Err(Failure::new(
             Class::Usage,
             "too-many",
-            format!("at most {MOST_AT_ONCE} credentials are opened at once"),
+            format!(
+                "{} credentials are more than one incident can name",
+                request.credentials.len()
+            ),
             "nothing was opened",
-        ));
+        )
+        .hint("open them in several parts, each by its names"));
     }
     let mut known = None;
     match attempt(vault, request, operator, &mut known) {
@@ -91,6 +96,11 @@ pub fn unseal(
         }
         Err(failure) => Err(refuse(vault, known, failure)),
     }
+}
+
+/// The bytes that a name takes in an entry: its quotes and the comma, too.
+fn in_entry(name: &Name) -> usize {
+    name.as_str().len() + 3
 }
 
 /// A refusal is an entry, too, and is recorded before it is told.

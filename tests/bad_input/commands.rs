@@ -176,6 +176,19 @@ fn what_was_typed_is_never_shown_raw() {
 }
 
 #[test]
+fn more_credentials_than_an_entry_can_name_are_refused_before_anything_is_recorded() {
+    let scene = Scene::sealed(&["deploy"]);
+    let before = scene.log();
+    let names: Vec<String> = (0..1000).map(|number| format!("{number:064}")).collect();
+    let mut args = vec!["unseal", "--reason", "INC-42"];
+    args.extend(names.iter().map(String::as_str));
+    args.extend(["--", "true"]);
+    let seen = scene.run(&args).ended(2);
+    assert!(seen.error.contains("[too-many]"), "{seen}");
+    assert_eq!(scene.log(), before);
+}
+
+#[test]
 fn names_that_nobody_has_are_refused() {
     let scene = Scene::sealed(&["deploy"]);
     for (args, code) in [
