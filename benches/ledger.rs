@@ -1,0 +1,80 @@
+//! How fast a ledger verifies, against `openssl dgst -sha256` over the same bytes, and whether appending
+//! slows down as it grows. Figures are ratios within one run.
+//!
+//! `cargo bench --bench ledger [-- ENTRIES]`, 1,000,000 unless said otherwise.
+
+#[path = "../tests/common/book.rs"]
+mod book;
+#[path = "common/figures.rs"]
+mod figures;
+#[path = "common/fleet.rs"]
+mod fleet;
+#[path = "../tests/common/soft.rs"]
+mod soft;
+
+use std::process::{Command, Stdio};
+
+use breakglass::ledger::{self, Ledger};
+
+use book::Book;
+use figures::{Figures, best_of, millis};
+use fleet::Fleet;
+use soft::System;
+
+fn main() {
+    let figures = Figures::titled("ledger");
+    let entries = figures::argument().unwrap_or(1_000_000);
+    let book = fleet::found();
+    let mut fleet = Fleet::of(&book);
+    let small = appends(&book, &mut fleet, 500);
+    fleet.grow_to(entries);
+    let large = appends(&book, &mut fleet, 500);
+    let head = Ledger::open(&book.store, book.chain.vault())
+        .expect("a ledger")
+        .head();
+    figures.say("entries", head.size);
+    figures.say("commits", head.commit);
+
+    let vault = book.chain.vault();
+    let anchors = [head.into()];
+    let (hashes, verified) = best_of(3, || {
+        ledger::verify(&book.store, &vault, &anchors).expect("intact")
+    });
+    assert_eq!(verified.entries, head.size);
+    assert!(verified.derived.is_ok());
+    let (meaning, journal) = best_of(3, || book.journal());
+    assert_eq!(journal.head(), head);
+    let (openssl, ()) = best_of(3, || openssl(&book));
+    figures.say("hashes and signatures, ms", millis(hashes));
+    figures.say("meaning of every entry, ms", millis(meaning));
+    figures.say("openssl dgst -sha256, ms", millis(openssl));
+    figures.ratio("verify / openssl", hashes, openssl, "at most 3");
+    figures.ratio(
+        "verify with meaning / openssl",
+        hashes + meaning,
+        openssl,
+        "",
+    );
+    figures.ratio("append, large / small", large, small, "about 1");
+    let _ = System;
+}
+
+/// The time of `count` appends of one entry each.
+fn appends(book: &Book, fleet: &mut Fleet<'_>, count: usize) -> std::time::Duration {
+    let _ = book;
+    let begun = std::time::Instant::now();
+    (0..count).for_each(|_| fleet.append_one());
+    begun.elapsed()
+}
+
+/// All commits through one openssl.
+fn openssl(book: &Book) {
+    let folder = book.path().join("ledger/commit");
+    let done = Command::new("sh")
+        .args(["-c", "cat -- *| openssl dgst -sha256"])
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .status()
+        .expect("openssl");
+    assert!(done.success());
+}
