@@ -6,7 +6,7 @@ use crate::format::dsse::Envelope;
 use crate::format::{Manifest, paths};
 use crate::ledger::{Journal, Seen, VaultState};
 use crate::manifest::{Chain, Pin};
-use crate::model::{Class, Failure};
+use crate::model::{Class, Failure, Name};
 use crate::ports::{Remembered, Store, StoreError, StoreKey};
 use std::sync::Arc;
 
@@ -64,6 +64,23 @@ impl<'a> OpenVault<'a> {
     /// What the ledger adds up to.
     pub fn state(&self) -> &VaultState {
         self.journal.state()
+    }
+
+    /// The compartments of these names; all of them, if none is named.
+    ///
+    /// # Errors
+    /// [`Class::Refused`] for a name that no compartment has.
+    pub fn compartments(&self, wanted: &[Name], state: &str) -> Result<Vec<Name>, Failure> {
+        let all = &self.manifest().compartments;
+        if let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) {
+            let what = format!("there is no compartment {unknown}");
+            return Err(
+                Failure::new(Class::Refused, "no-such-compartment", what, state)
+                    .hint("breakglass compartment list"),
+            );
+        }
+        let chosen = if wanted.is_empty() { all } else { wanted };
+        Ok(chosen.to_vec())
     }
 
     /// Remembers how far the vault has come.
