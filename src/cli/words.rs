@@ -42,6 +42,12 @@ pub fn token(token: &TokenIdentity) -> String {
 
 /// The same with what it proves.
 pub fn held(one: &Held) -> String {
+    if one.identity.serial.is_empty() && one.identity.label == one.identity.locator {
+        return format!(
+            "{}, which is not there to be looked at",
+            token(&one.identity)
+        );
+    }
     format!(
         "{}, presence {}",
         token(&one.identity),

@@ -180,8 +180,7 @@ pub struct Plan {
 /// Too few are left who could sign a change: it can never be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{needed} of {role} must sign, and only {} could without the lost tokens{}",
-    left.len(),
+    "{needed} of {role} must sign, and without the lost tokens {} could",
     listed(left)
 )]
 pub struct CannotSign {
@@ -198,9 +197,9 @@ pub struct CannotSign {
 fn listed(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(Name::as_str).collect();
     if names.is_empty() {
-        String::new()
+        "nobody".to_owned()
     } else {
-        format!(" ({})", names.join(", "))
+        format!("only {}", names.join(", "))
     }
 }
 

@@ -229,8 +229,10 @@ fn change(
                 "plan": plan_json::document(&plan),
             }));
         } else {
-            let next = plan::next(&plan);
-            output::text(&format!("Manifest {version} is in force. Next:\n{next}"));
+            output::text(&format!("Manifest {version} is in force.\n"));
+            if !plan.next.is_empty() {
+                output::text(&format!("Next:\n{}", plan::next(&plan)));
+            }
         }
         Ok(ExitCode::SUCCESS)
     })

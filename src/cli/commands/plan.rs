@@ -44,11 +44,7 @@ fn different(difference: &Difference) -> (char, String) {
         Difference::TokenAdded {
             name, token, spare, ..
         } => {
-            let what = if *spare {
-                "a further token"
-            } else {
-                "the token"
-            };
+            let what = if *spare { "a spare token" } else { "the token" };
             ('+', format!("{name} gets {what}: {}", words::held(token)))
         }
         Difference::TokenRetired {

@@ -123,24 +123,25 @@ fn access_text(access: &Access, then: &str, touch: bool) -> String {
         let of = words::losses(panel.losses());
         text.push_str(&format!("             of {}: {of}\n", panel.role));
     }
-    let fatal: Vec<String> = access
-        .fatal_people()
-        .into_iter()
-        .map(Name::to_string)
-        .chain(
-            access
-                .fatal_tokens()
-                .iter()
-                .map(|(name, token)| format!("{} of {name}", words::token(&token.identity))),
-        )
-        .collect();
-    let fatal = if fatal.is_empty() {
-        "no single loss".to_owned()
-    } else {
-        format!("the loss of {}", fatal.join("; of "))
-    };
-    text.push_str(&wrapped("    fatal    ", "             ", &fatal));
+    text.push_str(&wrapped("    fatal    ", "             ", &fatal(access)));
     text
+}
+
+/// Whose loss alone, and of which token, makes it impossible.
+fn fatal(access: &Access) -> String {
+    let mut parts = Vec::new();
+    let people = access.fatal_people();
+    if !people.is_empty() {
+        parts.push(format!("the loss of {}", words::names(people)));
+    }
+    for (name, token) in access.fatal_tokens() {
+        let token = words::token(&token.identity);
+        parts.push(format!("of the token {token} ({name})"));
+    }
+    if parts.is_empty() {
+        return "no single loss".to_owned();
+    }
+    parts.join(", ")
 }
 
 fn combinations(access: &Access) -> String {
