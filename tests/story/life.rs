@@ -428,7 +428,7 @@ fn raise_the_threshold(scene: &Scene) {
         &explained.text,
         &[
             "1 combination alice + carol + bob",
-            "the loss of alice, carol, bob",
+            "the loss of any of these people: alice, carol, bob; of any of these tokens: alice's alice, serial",
         ],
     );
     let fields = scene.run(&["policy", "explain", "--json"]).ended(0).json();

@@ -43,7 +43,11 @@ fn text(explained: &Explained<'_>) -> String {
     }
     let version = explained.manifest.version;
     text.push_str(&format!("What is sealed next, under manifest {version}\n"));
-    text.push_str(&access_text(&explained.next, "nobody could open it", true));
+    if as_now(explained) {
+        text.push_str("    the same people, tokens and thresholds\n");
+    } else {
+        text.push_str(&access_text(&explained.next, "nobody could open it", true));
+    }
     text.push_str(&format!("\nThe manifest that follows manifest {version}\n"));
     let changing = access_text(
         &explained.changing,
@@ -54,6 +58,16 @@ fn text(explained: &Explained<'_>) -> String {
     text.push_str("\nAlone\n");
     text.push_str(&alone(explained));
     text
+}
+
+/// Whether everything that is sealed opens as what is sealed next.
+fn as_now(explained: &Explained<'_>) -> bool {
+    let mut sets = explained
+        .compartments
+        .iter()
+        .flat_map(|(_, sets)| sets)
+        .peekable();
+    sets.peek().is_some() && sets.all(|set| set.as_next)
 }
 
 fn set_text(set: &SetAccess<'_>) -> String {
@@ -129,19 +143,18 @@ fn access_text(access: &Access, then: &str, touch: bool) -> String {
 
 /// Whose loss alone, and of which token, makes it impossible.
 fn fatal(access: &Access) -> String {
-    let mut parts = Vec::new();
-    let people = access.fatal_people();
-    if !people.is_empty() {
-        parts.push(format!("the loss of {}", words::names(people)));
+    let people = words::names(access.fatal_people());
+    let token =
+        |(name, token): &(&Name, &Held)| format!("{name}'s {}", words::token(&token.identity));
+    let tokens: Vec<String> = access.fatal_tokens().iter().map(token).collect();
+    match (people.is_empty(), tokens.is_empty()) {
+        (true, _) => "no single loss".to_owned(),
+        (false, true) => format!("the loss of any of these people: {people}"),
+        (false, false) => format!(
+            "the loss of any of these people: {people}; of any of these tokens: {}",
+            tokens.join("; ")
+        ),
     }
-    for (name, token) in access.fatal_tokens() {
-        let token = words::token(&token.identity);
-        parts.push(format!("of the token {token} ({name})"));
-    }
-    if parts.is_empty() {
-        return "no single loss".to_owned();
-    }
-    parts.join(", ")
 }
 
 fn combinations(access: &Access) -> String {
