@@ -12,13 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use book::{Book, Sealed};
 use breakglass::ceremony::{Ceremony, Collecting};
-use breakglass::crypto::Operation;
 use breakglass::format::dsse::Envelope;
 use breakglass::format::{Manifest, Thresholds};
 use breakglass::manifest::check;
 use breakglass::model::{Digest, Name, Role};
 use breakglass::policy::{Access, Touch, explain, sealed_sets};
-use breakglass::ports::{KeyReply, KeyRequest, Token};
 use breakglass::secret::SharedSecret;
 use proptest::prelude::*;
 use soft::{Person, SoftToken, name, with_tokens};
@@ -248,8 +246,19 @@ impl Oracle {
             .collect();
         assert_eq!(listed, minimal);
         assert_eq!(listed.len(), quorums.len());
+        self.agrees_on_the_fewest(access);
         self.agrees_on_losses(access);
         self.agrees_on_touch(access);
+    }
+
+    /// Nobody does it alone, and the fewest who do are as many as the rules say.
+    fn agrees_on_the_fewest(&self, access: &Access) {
+        let minimal = self.minimal().into_iter();
+        let fewest = minimal.map(|bits| self.people(bits).len()).min();
+        if let Some(fewest) = fewest {
+            assert_eq!(access.least_people(), fewest, "{access:?}");
+            assert!(fewest > 1, "{access:?}");
+        }
     }
 
     fn agrees_on_losses(&self, access: &Access) {
@@ -336,19 +345,7 @@ fn answers(
         let Ok(operations) = ceremony.operations(&token.id()) else {
             continue;
         };
-        let requests: Vec<KeyRequest<'_>> = operations
-            .iter()
-            .map(|operation| match operation {
-                Operation::Agree(point) => KeyRequest::Agree(point),
-                Operation::Decapsulate(ciphertext) => KeyRequest::Decapsulate(ciphertext),
-            })
-            .collect();
-        let replies = token.perform(&soft::pin(), &requests).unwrap();
-        let secrets = replies.into_iter().map(|reply| match reply {
-            KeyReply::Secret(secret) => secret,
-            KeyReply::Signature(_) => panic!("a signature"),
-        });
-        all.insert(token.id(), secrets.collect());
+        all.insert(token.id(), token.answers(&operations));
     }
     all
 }
@@ -442,6 +439,7 @@ proptest! {
         let oracle = by_chain(&book);
         let touchless = Oracle { touch: vec![false; oracle.suffices.len()], ..oracle };
         assert_eq!(access.is_possible(), touchless.suffices[touchless.all()]);
+        touchless.agrees_on_the_fewest(&access);
         touchless.agrees_on_losses(&access);
         let listed: BTreeSet<BTreeSet<Name>> = access
             .quorums(usize::MAX)

@@ -67,6 +67,11 @@ impl Access {
         self.0.iter().all(Panel::is_met)
     }
 
+    /// How many people it takes: each has one role.
+    pub fn least_people(&self) -> usize {
+        self.0.iter().map(|panel| panel.threshold).sum()
+    }
+
     /// How many may be lost, of all roles together, until it is impossible; nothing where it is.
     pub fn losses(&self) -> Option<Losses> {
         let each: Option<Vec<Losses>> = self.0.iter().map(Panel::losses).collect();

@@ -39,6 +39,11 @@ fn text(explained: &Explained<'_>) -> String {
         for set in sets {
             text.push_str(&set_text(set));
         }
+        if sets.iter().filter(|set| set.set.is_current()).count() > 1 {
+            let what = "in one opening, credentials of several generations take people who can open each of \
+                        them with one token, and as many as the one that takes most";
+            text.push_str(&wrapped("  ! ", "    ", what));
+        }
         text.push('\n');
     }
     let version = explained.manifest.version;
@@ -203,12 +208,11 @@ fn tokens(access: &Access) -> String {
 }
 
 fn alone(explained: &Explained<'_>) -> String {
-    let least = |access: &Access| -> usize { access.panels().iter().map(|p| p.threshold).sum() };
     let rotators = words::names(explained.manifest.rotators.iter().map(|r| &r.name));
     let people = format!(
         "a person: opens nothing and changes nothing; it takes {} to open and {} to change the manifest",
-        least(&explained.next),
-        least(&explained.changing)
+        explained.next.least_people(),
+        explained.changing.least_people()
     );
     let machines = format!(
         "a rotator ({rotators}): seals, and opens nothing. Its rights in AWS are another matter: they can act \
@@ -230,12 +234,9 @@ fn document(explained: &Explained<'_>) -> Value {
         })).collect::<Vec<_>>(),
         "next": access(&explained.next),
         "changing": access(&explained.changing),
-        "alone": {
-            "custodian": "nothing",
-            "rotator": "seal",
-            "station": "nothing",
-        },
-        "rotators": explained.manifest.rotators.iter().map(|r| &r.name).collect::<Vec<_>>(),
+        "people-to-open": explained.next.least_people(),
+        "people-to-change": explained.changing.least_people(),
+        "may-seal-alone": explained.manifest.rotators.iter().map(|r| &r.name).collect::<Vec<_>>(),
     })
 }
 

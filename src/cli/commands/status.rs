@@ -101,7 +101,9 @@ fn text(status: &Status) -> String {
 
 /// Who can open what is sealed for others than the manifest in force names, and who still could.
 fn sealed_text(set: &SealedStatus) -> Vec<String> {
-    let opens = if set.access.is_possible() {
+    let opens = if !set.current {
+        "it is not opened any more, and its keys are alive".to_owned()
+    } else if set.access.is_possible() {
         format!("opens with {}", words::takes(&set.access))
     } else {
         "NOBODY can open it".to_owned()
