@@ -412,7 +412,10 @@ fn by_chain(book: &Book) -> Oracle {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases())
+    })]
 
     #[test]
     fn what_is_said_is_what_the_ceremony_takes(lives in lives()) {

@@ -366,6 +366,57 @@ fn what_is_declared_and_not_opened_ends_with_a_rotation() {
 }
 
 #[test]
+fn a_first_token_is_no_spare_and_neither_is_one_in_the_place_of_the_last() {
+    let book = sealed([1, 1, 1]);
+    let spare = |plan: &Plan| {
+        let added = plan
+            .differences
+            .iter()
+            .find_map(|difference| match difference {
+                Difference::TokenAdded { spare, .. } => Some(*spare),
+                _ => None,
+            });
+        added.unwrap()
+    };
+    let token = SoftToken::p256("new").enrolled;
+    let enrol = |draft: &mut Draft, who| draft.enrol(&name(who), Role::Ic, token.clone()).unwrap();
+    assert!(!spare(&plan(&book, |draft| enrol(draft, "erin"))));
+    assert!(spare(&plan(&book, |draft| enrol(draft, "alice"))));
+    let replaced = weigh(&book, &["carol"], |draft| {
+        draft.retire_token(&id("carol")).unwrap();
+        enrol(draft, "carol");
+    });
+    let replaced = replaced.unwrap();
+    assert!(!spare(&replaced));
+    assert_eq!(signers(&replaced, Role::Ic), [("alice".into(), 2)]);
+}
+
+#[test]
+fn who_leaves_with_the_second_token_counts_with_both() {
+    let mut book = sealed([1, 1, 1]);
+    adopt(&mut book, |draft| draft.retire_token(&id("alice")).unwrap());
+    let plan = plan(&book, |draft| {
+        draft.retire_custodian(&name("alice")).unwrap()
+    });
+    let [exposed] = plan.exposed.as_slice() else {
+        panic!("{:?}", plan.exposed)
+    };
+    assert_eq!((exposed.tokens.len(), exposed.stays), (2, false));
+}
+
+#[test]
+fn what_nobody_opened_before_is_not_locked_by_the_next_change() {
+    let mut book = sealed([2, 1, 1]);
+    adopt(&mut book, |draft| {
+        draft.threshold(Role::Ic, 1);
+        draft.retire_custodian(&name("alice")).unwrap();
+    });
+    let plan = plan(&book, |draft| draft.add_compartment(&name("more")).unwrap());
+    assert!(!plan.stale[0].access.is_possible());
+    assert_eq!(plan.worse, []);
+}
+
+#[test]
 fn less_touch_takes_consent() {
     let touched = |who: &str, role| with_tokens(who, role, vec![SoftToken::p256(who).touched()]);
     let people = vec![touched("alice", Role::Ic), touched("bob", Role::Bgo)];
