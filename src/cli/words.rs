@@ -69,6 +69,17 @@ pub fn names<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
     names.join(", ")
 }
 
+/// So many credentials are named; more are counted.
+const NAMED: usize = 12;
+
+/// Credentials by name, or how many they are.
+pub fn credentials(all: &[&Name]) -> String {
+    if all.len() > NAMED {
+        return format!("{} credentials", all.len());
+    }
+    names(all.iter().copied())
+}
+
 /// `no token`, `1 token`, `2 tokens`.
 pub fn count(number: usize, one: &str, many: &str) -> String {
     match number {
@@ -115,10 +126,11 @@ pub fn exposure(exposure: &Exposure) -> String {
     } else {
         format!("{leaver}, who is retired, with {tokens}")
     };
+    let credentials: Vec<&Name> = exposure.credentials.iter().collect();
     format!(
         "{who}, together with {}, could still open {} of {}, generation {}, from a copy of the vault, until: {}",
         partners(&exposure.partners),
-        names(&exposure.credentials),
+        self::credentials(&credentials),
         exposure.compartment,
         exposure.generation,
         endings(&exposure.ends)
@@ -158,6 +170,17 @@ mod tests {
         );
         let again: String = lines.split_whitespace().skip(1).collect();
         assert_eq!(again, text.split_whitespace().collect::<String>());
+    }
+
+    #[test]
+    fn many_credentials_are_counted() {
+        let all: Vec<Name> = (0..=NAMED)
+            .map(|n| format!("c{n}").parse().unwrap())
+            .collect();
+        let all: Vec<&Name> = all.iter().collect();
+        assert_eq!(credentials(&all), format!("{} credentials", NAMED + 1));
+        assert_eq!(credentials(&all[..2]), "c0, c1");
+        assert!(credentials(&all[..NAMED]).ends_with(&format!(", c{}", NAMED - 1)));
     }
 
     #[test]

@@ -77,12 +77,8 @@ fn as_now(explained: &Explained<'_>) -> bool {
 
 fn set_text(set: &SetAccess<'_>) -> String {
     let keys = |current| {
-        let of = set
-            .set
-            .keys
-            .iter()
-            .filter(move |key| key.current == current);
-        words::names(of.map(|key| &key.credential))
+        let of = set.set.keys.iter().filter(|key| key.current == current);
+        words::credentials(&of.map(|key| &key.credential).collect::<Vec<_>>())
     };
     let mut text = wrapped(
         "  ",
