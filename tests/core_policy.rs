@@ -96,7 +96,7 @@ fn fitting(manifest: &Manifest, [ic, bgo, so]: [u8; 3]) -> Thresholds {
 /// The most tokens of a case: each more doubles the subsets.
 const TOKENS: usize = 7;
 
-/// So many cases; more with `BREAKGLASS_LONG=1`.
+/// So many cases; more with `BREAKGLASS_LONG=1`, by `cargo test`: nextest ends a test after five minutes.
 fn cases() -> u32 {
     let long = std::env::var_os("BREAKGLASS_LONG").is_some_and(|value| value == "1");
     if long { 300 } else { 12 }
