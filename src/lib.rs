@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | roof | [`cli`]: parsing, terminal, rendering, exit codes, hints; the composition root |
 //! | deeds | [`ops`]: one file per verb, the order of things and nothing else |
-//! | rules | [`ceremony`], [`incident`], [`manifest`], [`rotation`]: pure, no I/O, no clock |
+//! | rules | [`ceremony`], [`incident`], [`manifest`], [`policy`], [`rotation`]: pure |
 //! | record | [`ledger`]: events, tree, replay |
 //! | ports | [`ports`]: what the core asks of tokens, AWS, storage, time, chance and people |
 //! | ground | [`format`](mod@format), [`crypto`], [`secret`], [`model`] |
@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod manifest;
 pub mod model;
 pub mod ops;
+pub mod policy;
 pub mod ports;
 pub mod rotation;
 pub mod secret;

@@ -10,13 +10,12 @@ use std::collections::BTreeSet;
 
 use book::{Book, Sealed, declared, key_id, secret, statement};
 use breakglass::ceremony::{Ceremony, Collecting, NotTaken, Opening, Quorate};
-use breakglass::crypto::{self, CryptoError, Operation};
+use breakglass::crypto::{self, CryptoError};
 use breakglass::format::dsse::Envelope;
 use breakglass::format::{GenerationHeader, OpenedStatement, Record};
 use breakglass::ledger::{Impossible, Journal, JournalError, Recorded};
 use breakglass::manifest::Misfit;
 use breakglass::model::{Digest, Name, Presence, Role};
-use breakglass::ports::{KeyReply, KeyRequest, Token};
 use breakglass::secret::SharedSecret;
 use proptest::prelude::*;
 use soft::{Person, SoftToken, name, person, with_tokens};
@@ -57,19 +56,7 @@ fn ceremony(book: &Book, sealed: &[&Sealed]) -> Ceremony<Collecting> {
 /// A token's answers: one login, one operation for each generation.
 fn answers(ceremony: &Ceremony<Collecting>, token: &mut SoftToken) -> Vec<SharedSecret> {
     let operations = ceremony.operations(&token.id()).unwrap();
-    let requests: Vec<KeyRequest<'_>> = operations
-        .iter()
-        .map(|operation| match operation {
-            Operation::Agree(point) => KeyRequest::Agree(point),
-            Operation::Decapsulate(ciphertext) => KeyRequest::Decapsulate(ciphertext),
-        })
-        .collect();
-    let replies = token.perform(&soft::pin(), &requests).unwrap();
-    let secret = |reply| match reply {
-        KeyReply::Secret(secret) => secret,
-        KeyReply::Signature(_) => panic!("a signature"),
-    };
-    replies.into_iter().map(secret).collect()
+    token.answers(&operations)
 }
 
 fn contribute(

@@ -76,7 +76,12 @@ pub enum Command {
         role: Role,
         /// How many
         count: u8,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
+    /// Who can open what
+    #[command(subcommand)]
+    Policy(Policy),
     /// Credentials that rotate and open together
     #[command(subcommand)]
     Compartment(Compartment),
@@ -211,11 +216,24 @@ pub enum Token {
     },
 }
 
+/// What every change of the manifest takes.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct DryRun {
+    /// Show the plan: what changes, who must sign, what it costs. Nobody is asked, nothing is changed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+const LIFE: &str = "\
+Every change shows first what is different, who must sign, what it costs and what is to be done next, and \
+takes no PIN before that. --dry-run shows the same and stops there.";
+
 #[derive(Debug, Subcommand)]
 pub enum Custodian {
     /// Show the people, their roles and tokens
     List,
     /// Give a person a token: a new custodian, or a spare for one
+    #[command(after_help = LIFE)]
     Enroll {
         /// Who
         name: Name,
@@ -225,14 +243,43 @@ pub enum Custodian {
         /// Their token, prepared with `token generate`
         #[arg(long, value_name = "URI")]
         token: String,
+        /// In place of this token of theirs, which is lost: both in one change
+        #[arg(long, value_name = "SERIAL")]
+        replaces: Option<String>,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// A token is lost or stolen: retire it. It signs nothing, not even this
+    #[command(after_help = LIFE)]
+    Lost {
+        /// Its serial number, as `custodian list` shows it; again for more tokens
+        #[arg(required = true, value_name = "SERIAL")]
+        serials: Vec<String>,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
     /// Retire a person, or one of their tokens
+    #[command(after_help = LIFE)]
     Retire {
         /// Who
         name: Name,
         /// Only the token with this serial number
         #[arg(long, value_name = "SERIAL")]
         token: Option<String>,
+        /// It is lost, or all of theirs are: they sign nothing, not even this
+        #[arg(long)]
+        lost: bool,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Show who can open what, in every combination, and how many tokens and people may be lost
+    Explain {
+        /// These compartments [default: all]
+        compartments: Vec<Name>,
     },
 }
 
@@ -240,10 +287,13 @@ pub enum Custodian {
 pub enum Compartment {
     /// Show the compartments
     List,
-    /// Add one
+    /// Add one: credentials that rotate and open together, apart from the others
+    #[command(after_help = LIFE)]
     Add {
         /// Its name
         name: Name,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
 }
 
@@ -252,17 +302,36 @@ pub enum Rotator {
     /// Show the rotators
     List,
     /// Let a machine seal
+    #[command(after_help = LIFE)]
     Add {
         /// Its name
         name: Name,
         /// Its public key, as the machine itself shows it (base64)
         #[arg(long, value_name = "KEY")]
         key: String,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Put a machine in the place of another, or give one that was set up anew its new key
+    #[command(after_help = LIFE)]
+    Replace {
+        /// The one that may seal no more
+        old: Name,
+        /// The one that may from now on; it may have the same name
+        new: Name,
+        /// The new one's public key, as the machine itself shows it (base64)
+        #[arg(long, value_name = "KEY")]
+        key: String,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
     /// Take a machine's right to seal away
+    #[command(after_help = LIFE)]
     Retire {
         /// Its name
         name: Name,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
 }
 

@@ -13,6 +13,7 @@ mod signals;
 pub mod terminal;
 mod tty;
 mod usage;
+mod words;
 
 use std::process::ExitCode;
 

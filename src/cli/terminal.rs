@@ -14,6 +14,16 @@ const ASKINGS: usize = 3;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terminal;
 
+impl Terminal {
+    /// Shows a text, ours and in lines, at the terminal at which the questions about it are asked. Where there
+    /// is none, whatever takes a person is refused in a moment, and this shows nothing.
+    pub fn show(&self, text: &str) {
+        if let Ok(mut tty) = Tty::take(Echo::On) {
+            let _ = tty.show(text);
+        }
+    }
+}
+
 impl Operator for Terminal {
     fn notice(&mut self, notice: Notice) {
         let line = match &notice {

@@ -158,6 +158,20 @@ impl Draft {
         Ok(())
     }
 
+    /// Puts a rotator in the place of another. Both may have one name: a machine that was set up anew.
+    ///
+    /// # Errors
+    /// [`ChangeRefused::Unknown`] for the old one, [`ChangeRefused::Exists`] for the new one.
+    pub fn replace_rotator(&mut self, old: &Name, new: Rotator) -> Result<(), ChangeRefused> {
+        self.retire_rotator(old)?;
+        self.add_rotator(new)
+    }
+
+    /// The manifest as it is drawn up so far. It may contradict the rules: it is for looking at.
+    pub fn preview(&self) -> &Manifest {
+        &self.0
+    }
+
     /// The finished manifest, ready to be signed.
     ///
     /// # Errors

@@ -11,8 +11,12 @@ use crate::format::dsse::{Envelope, EnvelopeSignature};
 use crate::format::{Custodian, EnrolledToken, Manifest, Rotator, paths};
 use crate::ledger::Event;
 use crate::manifest::Draft;
-use crate::model::{Class, Digest, Failure, Name, Role};
-use crate::ports::{KeyRequest, Notice};
+use crate::model::{
+    Class, Digest, Failure, Name, Presence, Role, SealKey, SealSuite, SignAlgorithm, SignKey,
+    TokenIdentity, TokenKeys, TokenKind,
+};
+use crate::policy::Plan;
+use crate::ports::{KeyRequest, Notice, TokenError};
 
 /// One change of the manifest.
 pub enum Change {
@@ -24,11 +28,23 @@ pub enum Change {
         role: Role,
         /// Their token.
         locator: String,
+        /// The lost token that it replaces.
+        replaces: Option<Digest>,
     },
     /// Retires a person and all their tokens.
-    RetireCustodian(Name),
-    /// Retires one token.
-    RetireToken(Digest),
+    RetireCustodian {
+        /// Who.
+        name: Name,
+        /// Whether their tokens are lost.
+        lost: bool,
+    },
+    /// Retires tokens.
+    RetireTokens {
+        /// Which.
+        ids: Vec<Digest>,
+        /// Whether they are lost.
+        lost: bool,
+    },
     /// Sets a threshold.
     Threshold(Role, u8),
     /// Adds a compartment.
@@ -37,78 +53,213 @@ pub enum Change {
     AddRotator(Rotator),
     /// Takes a rotator's right away.
     RetireRotator(Name),
+    /// Puts a rotator in the place of another.
+    ReplaceRotator(Name, Rotator),
 }
 
 impl Change {
-    fn describe(&self) -> String {
+    /// What it is, as the ledger and the PIN prompts have it.
+    fn describe(&self, before: &Manifest) -> String {
         match self {
-            Self::Enrol { name, role, .. } => format!("enrol a token of {name} as {role}"),
-            Self::RetireCustodian(name) => format!("retire {name}"),
-            Self::RetireToken(id) => format!("retire the token {}", id.short()),
+            Self::Enrol {
+                name,
+                role,
+                replaces,
+                ..
+            } => match (replaces, before.custodian(name)) {
+                (Some(id), _) => {
+                    format!(
+                        "enrol a token for {name} in place of {}",
+                        serial(before, id)
+                    )
+                }
+                (None, Some(_)) => format!("enrol a spare token for {name} ({role})"),
+                (None, None) => format!("enrol a token of {name} as {role}"),
+            },
+            Self::RetireCustodian { name, lost: false } => format!("retire {name}"),
+            Self::RetireCustodian { name, lost: true } => format!("retire {name}, tokens lost"),
+            Self::RetireTokens { ids, lost } => {
+                let tokens: Vec<String> = ids.iter().map(|id| serial(before, id)).collect();
+                let lost = if *lost { "lost " } else { "" };
+                format!("retire the {lost}token {}", tokens.join(", "))
+            }
             Self::Threshold(role, threshold) => {
                 format!("set the threshold of {role} to {threshold}")
             }
             Self::AddCompartment(name) => format!("add the compartment {name}"),
             Self::AddRotator(rotator) => format!("add the rotator {}", rotator.name),
             Self::RetireRotator(name) => format!("retire the rotator {name}"),
+            Self::ReplaceRotator(old, new) if *old == new.name => {
+                format!("give the rotator {old} another key")
+            }
+            Self::ReplaceRotator(old, new) => {
+                format!("replace the rotator {old} by {}", new.name)
+            }
+        }
+    }
+
+    /// The tokens that are no longer in their owners' hands.
+    fn lost(&self, before: &Manifest) -> BTreeSet<Digest> {
+        match self {
+            Self::RetireTokens { ids, lost: true } => ids.iter().copied().collect(),
+            Self::RetireCustodian { name, lost: true } => {
+                let tokens = before.custodian(name).map(|c| &c.tokens);
+                let all = tokens.into_iter().flatten();
+                all.map(EnrolledToken::id).collect()
+            }
+            Self::Enrol { replaces, .. } => replaces.iter().copied().collect(),
+            _ => BTreeSet::new(),
         }
     }
 }
 
-/// Draws up the next manifest, has it signed, and puts it in force. Returns its version.
+/// A token as people know it.
+fn serial(manifest: &Manifest, id: &Digest) -> String {
+    match manifest.token(id) {
+        Some((owner, token)) => format!("serial {} of {}", token.identity.serial, owner.name),
+        None => id.short(),
+    }
+}
+
+/// A change that was drawn up and weighed, and that nobody has signed yet.
+pub struct Planned {
+    /// What it means.
+    pub plan: Plan,
+    manifest: Manifest,
+    what: String,
+    lost: BTreeSet<Digest>,
+}
+
+/// Draws up the next manifest and weighs it. Nobody is asked for anything; a token that is to be enrolled
+/// must be there, and its public keys are read.
+///
+/// # Errors
+/// [`Failure`] where the change is against the rules, or where too few could sign it.
+pub fn plan_change(vault: &OpenVault<'_>, change: &Change) -> Result<Planned, Failure> {
+    let draft = draw_up(vault, change, false)?;
+    let plan = weigh(vault, change, draft.preview())?;
+    Ok(Planned {
+        plan,
+        manifest: draft.finish()?,
+        what: change.describe(vault.manifest()),
+        lost: change.lost(vault.manifest()),
+    })
+}
+
+/// The same for looking at: a token that is to be enrolled need not be there.
+///
+/// # Errors
+/// [`Failure`] as for [`plan_change`].
+pub fn preview_change(vault: &OpenVault<'_>, change: &Change) -> Result<Plan, Failure> {
+    let draft = draw_up(vault, change, true)?;
+    let plan = weigh(vault, change, draft.preview())?;
+    let unseen = |token: &EnrolledToken| token.keys.seal.public.is_empty();
+    if !draft.preview().tokens().any(|(_, token)| unseen(token)) {
+        draft.finish()?;
+    }
+    Ok(plan)
+}
+
+fn weigh(vault: &OpenVault<'_>, change: &Change, after: &Manifest) -> Result<Plan, Failure> {
+    let before = vault.manifest();
+    let lost = change.lost(before);
+    Ok(Plan::of(before, after, &lost, vault.state(), &vault.chain)?)
+}
+
+/// Has a planned change signed, and puts it in force. Returns its version.
 ///
 /// # Errors
 /// [`Failure`]; until everybody has signed, nothing is written.
-pub fn change_manifest(
+pub fn carry_out(
     vault: &mut OpenVault<'_>,
-    change: &Change,
+    planned: Planned,
     operator: People<'_>,
 ) -> Result<u64, Failure> {
     let before = vault.manifest().clone();
-    let manifest = draw_up(vault, change)?;
-    let mut envelope = Envelope::of(&manifest)?;
-    let what = change.describe();
-    sign_by_added(vault, &before, &manifest, &mut envelope, &what, operator)?;
+    let mut envelope = Envelope::of(&planned.manifest)?;
+    sign_by_added(vault, &before, &planned, &mut envelope, operator)?;
     for role in Role::ALL {
-        sign_by_role(vault, &before, role, &mut envelope, &what, operator)?;
+        sign_by_role(vault, &before, role, &planned, &mut envelope, operator)?;
     }
-    put_in_force(vault, &envelope, what)?;
-    Ok(manifest.version)
+    put_in_force(vault, &envelope, planned.what)?;
+    Ok(planned.manifest.version)
 }
 
-fn draw_up(vault: &OpenVault<'_>, change: &Change) -> Result<Manifest, Failure> {
+fn draw_up(vault: &OpenVault<'_>, change: &Change, unseen: bool) -> Result<Draft, Failure> {
     let mut draft = Draft::after(&vault.chain, vault.world.clock.now());
     match change {
         Change::Enrol {
             name,
             role,
             locator,
+            replaces,
         } => {
-            let mut token = vault.world.tokens.open(locator)?;
-            let identity = token.identity().clone();
-            let keys = token.keys()?;
-            draft.enrol(name, *role, EnrolledToken { identity, keys })?;
+            let token = match enrollable(vault, locator) {
+                Err(TokenError::Absent { .. }) if unseen => not_there(locator),
+                found => found?,
+            };
+            if let Some(id) = replaces {
+                draft.retire_token(id)?;
+            }
+            draft.enrol(name, *role, token)?;
         }
-        Change::RetireCustodian(name) => draft.retire_custodian(name)?,
-        Change::RetireToken(id) => draft.retire_token(id)?,
+        Change::RetireCustodian { name, .. } => draft.retire_custodian(name)?,
+        Change::RetireTokens { ids, .. } => {
+            for id in ids {
+                draft.retire_token(id)?;
+            }
+        }
         Change::Threshold(role, threshold) => draft.threshold(*role, *threshold),
         Change::AddCompartment(name) => draft.add_compartment(name)?,
         Change::AddRotator(rotator) => draft.add_rotator(rotator.clone())?,
         Change::RetireRotator(name) => draft.retire_rotator(name)?,
+        Change::ReplaceRotator(old, new) => draft.replace_rotator(old, new.clone())?,
     }
-    Ok(draft.finish()?)
+    Ok(draft)
+}
+
+fn enrollable(vault: &OpenVault<'_>, locator: &str) -> Result<EnrolledToken, TokenError> {
+    let mut token = vault.world.tokens.open(locator)?;
+    let identity = token.identity().clone();
+    let keys = token.keys()?;
+    Ok(EnrolledToken { identity, keys })
+}
+
+/// A token of which nothing is known but where to look for it. Its keys are none, so no manifest with it can
+/// ever be finished.
+fn not_there(locator: &str) -> EnrolledToken {
+    EnrolledToken {
+        identity: TokenIdentity {
+            kind: TokenKind::Pkcs11,
+            locator: locator.to_owned(),
+            label: locator.to_owned(),
+            serial: String::new(),
+            manufacturer: String::new(),
+            model: String::new(),
+        },
+        keys: TokenKeys {
+            seal: SealKey {
+                suite: SealSuite::P256,
+                public: Vec::new(),
+            },
+            sign: SignKey {
+                algorithm: SignAlgorithm::EcdsaP256Sha256,
+                public: Vec::new(),
+            },
+            presence: Presence::None,
+        },
+    }
 }
 
 fn sign_by_added(
     vault: &OpenVault<'_>,
     before: &Manifest,
-    manifest: &Manifest,
+    planned: &Planned,
     envelope: &mut Envelope,
-    what: &str,
     operator: People<'_>,
 ) -> Result<(), Failure> {
     let bytes = envelope.signed_bytes();
-    for (custodian, enrolled) in manifest.tokens() {
+    for (custodian, enrolled) in planned.manifest.tokens() {
         if before.token(&enrolled.id()).is_some() {
             continue;
         }
@@ -116,7 +267,7 @@ fn sign_by_added(
         let by = Use {
             custodian: &custodian.name,
             role: custodian.role,
-            purpose: what,
+            purpose: &planned.what,
         };
         let sig = people::prove_and_sign(
             token.as_mut(),
@@ -134,13 +285,14 @@ fn sign_by_added(
     Ok(())
 }
 
-/// Collects as many signatures of distinct custodians of a role as the manifest before demands.
+/// Collects as many signatures of distinct custodians of a role as the manifest before demands. A lost token
+/// is not asked: whoever holds it is not its custodian.
 fn sign_by_role(
     vault: &OpenVault<'_>,
     before: &Manifest,
     role: Role,
+    planned: &Planned,
     envelope: &mut Envelope,
-    what: &str,
     operator: People<'_>,
 ) -> Result<(), Failure> {
     let bytes = envelope.signed_bytes();
@@ -161,6 +313,7 @@ fn sign_by_role(
         let candidates: Vec<(&Custodian, &EnrolledToken)> = before
             .tokens()
             .filter(|(custodian, _)| custodian.role == role && !signed.contains(&custodian.name))
+            .filter(|(_, token)| !planned.lost.contains(&token.id()))
             .collect();
         let (id, mut token) = people::await_one(vault.world, &candidates, operator)?;
         let Some((custodian, _)) = before.token(&id) else {
@@ -169,7 +322,7 @@ fn sign_by_role(
         let by = Use {
             custodian: &custodian.name,
             role,
-            purpose: what,
+            purpose: &planned.what,
         };
         let replies = people::with_pin(
             token.as_mut(),
@@ -183,7 +336,10 @@ fn sign_by_role(
         envelope
             .signatures
             .push(EnvelopeSignature { keyid: id, sig });
-        operator.notice(Notice::Step(format!("{} signed: {what}", custodian.name)));
+        operator.notice(Notice::Step(format!(
+            "{} signed: {}",
+            custodian.name, planned.what
+        )));
         signed.insert(custodian.name.clone());
     }
     Ok(())

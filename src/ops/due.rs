@@ -8,6 +8,7 @@ use super::settle;
 use super::world::Cloud;
 use crate::ledger::CredentialState;
 use crate::model::{Failure, Name, Timestamp};
+use crate::policy::{differs, sealed_sets};
 use crate::rotation::{Goal, is_unanswered, left_active, left_to_delete};
 
 /// Whether a compartment is to be rotated: its time has come, a run was left unfinished, or a credential
@@ -29,23 +30,14 @@ pub(super) fn is_due(vault: &OpenVault<'_>, compartment: &Name, now: Timestamp) 
         || due_at(vault, compartment).is_none_or(|due| due <= now)
 }
 
-/// The version of the manifest that something of a compartment is still sealed under, if its people,
-/// tokens or thresholds were others than today: who was retired could still open that, and who was enrolled
+/// The version of the manifest that something of a compartment is still sealed under, if other people, tokens
+/// or thresholds open what is sealed today: who was retired could still open that, and who was enrolled
 /// cannot.
 pub(super) fn sealed_for_others(vault: &OpenVault<'_>, compartment: &Name) -> Option<u64> {
-    let state = vault.state();
-    let sealed = state.compartments.get(compartment)?;
-    let now = vault.manifest();
-    let keys = state
-        .members(compartment)
-        .filter_map(CredentialState::current);
-    keys.filter_map(|key| {
-        vault
-            .chain
-            .of_digest(sealed.manifests.get(&key.generation)?)
-    })
-    .find(|then| then.custodians != now.custodians || then.thresholds != now.thresholds)
-    .map(|then| then.version)
+    sealed_sets(vault.state(), &vault.chain, compartment)
+        .into_iter()
+        .find(|set| set.is_current() && differs(set.manifest, vault.manifest()))
+        .map(|set| set.manifest.version)
 }
 
 /// When a compartment is due, if it was ever committed.

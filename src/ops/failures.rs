@@ -5,7 +5,7 @@ use crate::ceremony::NotTaken;
 use crate::crypto::CryptoError;
 use crate::format::dsse::Malformed;
 use crate::ledger::{JournalError, LedgerError};
-use crate::manifest::{ChangeRefused, Misfit, Untrusted};
+use crate::manifest::{Misfit, Untrusted};
 use crate::model::{Class, Failure};
 use crate::ports::{CloudError, Declined, Forgetful, NoEntropy, StoreError, TokenError};
 
@@ -155,18 +155,6 @@ fn of_a_newer_version(failure: Failure, malformed: &Malformed) -> Failure {
             env!("CARGO_PKG_VERSION")
         )),
         _ => failure,
-    }
-}
-
-impl From<ChangeRefused> for Failure {
-    fn from(error: ChangeRefused) -> Self {
-        Self::new(
-            Class::Refused,
-            "change-refused",
-            error.to_string(),
-            "the manifest in force stays as it is",
-        )
-        .hint("breakglass custodian list")
     }
 }
 

@@ -76,6 +76,23 @@ impl<'a> OpenVault<'a> {
         self.journal.state()
     }
 
+    /// The compartments of these names; all of them, if none is named.
+    ///
+    /// # Errors
+    /// [`Class::Refused`] for a name that no compartment has.
+    pub fn compartments(&self, wanted: &[Name], state: &str) -> Result<Vec<Name>, Failure> {
+        let all = &self.manifest().compartments;
+        if let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) {
+            let what = format!("there is no compartment {unknown}");
+            return Err(
+                Failure::new(Class::Refused, "no-such-compartment", what, state)
+                    .hint("breakglass compartment list"),
+            );
+        }
+        let chosen = if wanted.is_empty() { all } else { wanted };
+        Ok(chosen.to_vec())
+    }
+
     /// Remembers how far the vault has come.
     ///
     /// # Errors

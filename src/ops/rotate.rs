@@ -86,7 +86,7 @@ pub fn rotate(
     vault.require_rotator()?;
     let _held = hold(vault)?;
     let mut rotated = Rotated::default();
-    for compartment in chosen(vault, request)? {
+    for compartment in vault.compartments(&request.compartments, "nothing was rotated")? {
         if request.due_only && !is_due(vault, &compartment, vault.world.clock.now()) {
             tidy(vault, cloud, &compartment, &mut rotated)?;
         } else {
@@ -103,25 +103,6 @@ pub(super) fn hold(vault: &mut OpenVault<'_>) -> Result<Box<dyn Held>, Failure> 
     let held = vault.world.store.lock("rotate")?;
     vault.journal.reload()?;
     Ok(held)
-}
-
-fn chosen(vault: &OpenVault<'_>, request: &RotateRequest) -> Result<Vec<Name>, Failure> {
-    let all = &vault.manifest().compartments;
-    if let Some(unknown) = request.compartments.iter().find(|name| !all.contains(name)) {
-        return Err(Failure::new(
-            Class::Refused,
-            "no-such-compartment",
-            format!("there is no compartment {unknown}"),
-            "nothing was rotated",
-        )
-        .hint("breakglass compartment list"));
-    }
-    let names = if request.compartments.is_empty() {
-        all
-    } else {
-        &request.compartments
-    };
-    Ok(names.clone())
 }
 
 /// Rotates the credentials of one compartment. Those that an incident has opened are left alone, unless

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::due::{due_at, is_due, sealed_for_others, unsettled};
+use super::due::{due_at, is_due, unsettled};
 use super::open_vault::OpenVault;
 use super::rotate::grace;
 use crate::incident;
 use crate::ledger::IncidentPhase;
-use crate::model::{Digest, Name, Presence, Role, Timestamp};
+use crate::model::{Digest, Name, Presence, Role, Timestamp, TokenIdentity};
+use crate::policy::{self, Access, Ending, Exposure, Panel};
 
 /// The state of a vault, for people and monitors.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub struct RoleStatus {
     pub custodians: Vec<(Name, usize)>,
     /// How many tokens may be lost, in the worst order, until the role has no quorum.
     pub losses_left: usize,
+    /// How many people may drop out, each with all their tokens, until it has none.
+    pub people_left: usize,
     /// Whether one of its tokens proves no touch.
     pub without_touch: bool,
 }
@@ -60,6 +63,27 @@ pub struct CompartmentStatus {
     pub committed: Option<(u64, Timestamp)>,
     /// When it is due.
     pub due: Option<Timestamp>,
+    /// Who can open each living generation of it, and who still could.
+    pub sealed: Vec<SealedStatus>,
+}
+
+/// Who can open a generation, where other people, tokens or thresholds open what is sealed next.
+#[derive(Debug)]
+pub struct SealedStatus {
+    /// The generation.
+    pub generation: u64,
+    /// The version of the manifest that it was sealed under.
+    pub manifest: u64,
+    /// Whether an opening gives a key of it.
+    pub current: bool,
+    /// Who can open it now.
+    pub access: Access,
+    /// Who could open it with tokens that are enrolled no more.
+    pub exposures: Vec<Exposure>,
+    /// Whose tokens open nothing of it yet.
+    pub newcomers: Vec<(Name, TokenIdentity)>,
+    /// What ends it.
+    pub ends: Vec<Ending>,
 }
 
 /// How a credential stands.
@@ -136,27 +160,16 @@ pub fn status(vault: &OpenVault<'_>) -> Status {
 
 fn role_status(vault: &OpenVault<'_>, role: Role) -> RoleStatus {
     let manifest = vault.manifest();
-    let threshold = manifest.thresholds.of(role);
-    let mut tokens: Vec<usize> = manifest
-        .holders(role)
-        .map(|(_, custodian)| custodian.tokens.len())
-        .collect();
-    // The worst order takes whole people out, those with the fewest tokens first.
-    tokens.sort_unstable();
-    let spare_people = tokens.len().saturating_sub(usize::from(threshold));
-    let until_broken: usize = tokens.iter().take(spare_people + 1).sum();
+    let losses = Panel::of(manifest, role).losses();
     RoleStatus {
         role,
-        threshold,
+        threshold: manifest.thresholds.of(role),
         custodians: manifest
             .holders(role)
             .map(|(_, custodian)| (custodian.name.clone(), custodian.tokens.len()))
             .collect(),
-        losses_left: if threshold == 0 {
-            0
-        } else {
-            until_broken.saturating_sub(1)
-        },
+        losses_left: losses.map_or(0, |losses| losses.tokens),
+        people_left: losses.map_or(0, |losses| losses.people),
         without_touch: manifest
             .tokens()
             .any(|(c, token)| c.role == role && token.keys.presence == Presence::None),
@@ -173,7 +186,27 @@ fn compartment(vault: &OpenVault<'_>, name: &Name) -> CompartmentStatus {
         name: name.clone(),
         committed,
         due: due_at(vault, name),
+        sealed: sealed(vault, name),
     }
+}
+
+fn sealed(vault: &OpenVault<'_>, name: &Name) -> Vec<SealedStatus> {
+    let explained = policy::explain(&vault.chain, vault.state(), std::slice::from_ref(name));
+    let sets = explained
+        .compartments
+        .into_iter()
+        .flat_map(|(_, sets)| sets);
+    sets.filter(|set| !set.as_next)
+        .map(|set| SealedStatus {
+            generation: set.set.generation,
+            manifest: set.set.manifest.version,
+            current: set.set.is_current(),
+            ends: set.set.ends(),
+            access: set.access,
+            exposures: set.exposures,
+            newcomers: set.newcomers,
+        })
+        .collect()
 }
 
 fn credentials(vault: &OpenVault<'_>) -> Vec<CredentialStatus> {
@@ -248,29 +281,64 @@ fn attention(vault: &OpenVault<'_>, status: &Status, now: Timestamp) -> Vec<Atte
         });
     }
     for compartment in &status.compartments {
-        if is_due(vault, &compartment.name, now) {
-            let others = sealed_for_others(vault, &compartment.name);
-            let what = match (others, compartment.due) {
-                (Some(version), _) => format!(
-                    "{} is still sealed for the people and tokens of manifest {version}",
-                    compartment.name
-                ),
-                (None, Some(due)) if due <= now => {
-                    format!("{} was due for rotation at {due}", compartment.name)
-                }
-                (None, _) => format!("{} has something unsealed or unfinished", compartment.name),
-            };
-            let command = format!("breakglass rotate {}", compartment.name);
-            list.push(Attention { what, command });
-        } else if !unsettled(vault, &compartment.name, grace(vault) + A_DAY).is_empty() {
-            list.push(Attention {
-                what: format!(
-                    "a rotation of {} left something to clear away",
-                    compartment.name
-                ),
-                command: format!("breakglass rotate --due {}", compartment.name),
-            });
-        }
+        list.extend(of_compartment(vault, compartment, now));
     }
     list
+}
+
+fn of_compartment(
+    vault: &OpenVault<'_>,
+    compartment: &CompartmentStatus,
+    now: Timestamp,
+) -> Option<Attention> {
+    let name = &compartment.name;
+    let rotate = format!("breakglass rotate {name}");
+    let others = compartment.sealed.iter().find(|set| set.current);
+    if let Some(set) =
+        others.or_else(|| compartment.sealed.iter().find(|s| !s.exposures.is_empty()))
+    {
+        let rotates = set.ends.contains(&Ending::Rotate(name.clone()));
+        let close = set.ends.first().filter(|_| !rotates);
+        return Some(Attention {
+            what: still_sealed(name, set),
+            command: close.map_or(rotate, Ending::to_string),
+        });
+    }
+    if is_due(vault, name, now) {
+        let what = match compartment.due {
+            Some(due) if due <= now => format!("{name} was due for rotation at {due}"),
+            _ => format!("{name} has something unsealed or unfinished"),
+        };
+        return Some(Attention {
+            what,
+            command: rotate,
+        });
+    }
+    let left = unsettled(vault, name, grace(vault) + A_DAY);
+    (!left.is_empty()).then(|| Attention {
+        what: format!("a rotation of {name} left something to clear away"),
+        command: format!("breakglass rotate --due {name}"),
+    })
+}
+
+/// What is sealed for others than the manifest in force names, and what that means.
+fn still_sealed(name: &Name, set: &SealedStatus) -> String {
+    let version = set.manifest;
+    let mut what =
+        format!("{name} is still sealed for the people and tokens of manifest {version}");
+    if set.current && !set.access.is_possible() {
+        what.push_str("; NOBODY can open it");
+    }
+    for leaver in set.exposures.iter().map(|exposure| &exposure.leaver) {
+        what.push_str(&format!(
+            "; a retired token of {leaver} could still open it with a partner"
+        ));
+    }
+    for (newcomer, token) in &set.newcomers {
+        let serial = &token.serial;
+        what.push_str(&format!(
+            "; {newcomer} cannot open it with token {serial} yet"
+        ));
+    }
+    what
 }

@@ -76,12 +76,28 @@ fn a_tokens_label_is_never_raw() {
         &["custodian", "list"][..],
         &["custodian", "list", "--json"],
         &["status"],
+        &["policy", "explain"],
+        &["policy", "explain", "--json"],
+        &["compartment", "add", "more", "--dry-run"],
+        &["compartment", "add", "more", "--dry-run", "--json"],
         &["ledger", "log"],
         &["ledger", "log", "--json"],
     ] {
         let seen = scene.run(args).ended(0);
         assert_calm(&seen);
     }
+    let unseen = "pkcs11:token=%1B%5B2J%E2%80%AEnobody";
+    let enroll = [
+        "custodian",
+        "enroll",
+        "eve",
+        "--role",
+        "ic",
+        "--dry-run",
+        "--token",
+        unseen,
+    ];
+    assert_calm(&scene.run(&enroll).ended(0));
     told(
         &scene,
         &["custodian", "enroll", "eve", "--role", "ic", "--token", URI],

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use breakglass::crypto::{Entropy, EphemeralKey, NoEntropy, P256Public, SoftwareSigner};
+use breakglass::crypto::{Entropy, EphemeralKey, NoEntropy, Operation, P256Public, SoftwareSigner};
 use breakglass::format::dsse::{Document, Envelope, EnvelopeSignature};
 use breakglass::format::{Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds, digest};
 use breakglass::model::{
@@ -185,6 +185,23 @@ impl SoftToken {
                 .sign(bytes)
                 .to_vec(),
         }
+    }
+
+    /// What it answers to the operations of a ceremony, in one login.
+    pub fn answers(&mut self, operations: &[Operation]) -> Vec<SharedSecret> {
+        let requests: Vec<KeyRequest<'_>> = operations
+            .iter()
+            .map(|operation| match operation {
+                Operation::Agree(point) => KeyRequest::Agree(point),
+                Operation::Decapsulate(ciphertext) => KeyRequest::Decapsulate(ciphertext),
+            })
+            .collect();
+        let replies = self.perform(&pin(), &requests).expect("its PIN is right");
+        let secret = |reply| match reply {
+            KeyReply::Secret(secret) => secret,
+            KeyReply::Signature(_) => panic!("a signature"),
+        };
+        replies.into_iter().map(secret).collect()
     }
 
     fn secret(&mut self, bytes: impl FnOnce(&SealHalf) -> SharedSecret) -> KeyReply {

@@ -322,10 +322,15 @@ fn change_people(scene: &Scene, evidence: &mut Evidence) {
             ("PIN of alice", WRONG),
             ("PIN of alice", "\x03"),
         ];
-        evidence
-            .at_terminal(scene, &change, &refused, None)
-            .ended(3);
-        evidence.at_terminal(scene, &change, &signed, None).ended(0);
+        // Without carol no token may be lost: that takes consent.
+        let consent = [("Type \"yes\"", "yes")];
+        let consent = &consent[..usize::from(change[1] == "retire")];
+        for (answers, code) in [(&refused, 3), (&signed, 0)] {
+            let answers = [consent, answers].concat();
+            evidence
+                .at_terminal(scene, &change, &answers, None)
+                .ended(code);
+        }
     }
     evidence.run(scene, &["threshold", "ic", "2"]).ended(4);
 }

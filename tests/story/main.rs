@@ -10,6 +10,7 @@ mod scene;
 
 mod alone;
 mod delivery;
+mod life;
 mod log;
 mod opening;
 mod people;

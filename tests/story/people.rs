@@ -3,6 +3,9 @@
 use crate::log;
 use crate::scene::{BGO, IC, Scene, Seen, WHOSE, pin, unseal_args};
 
+/// What is asked before a change that makes something worse, and the answer to it.
+const WORSE: (&str, &str) = ("Type \"yes\" to go on", "yes");
+
 /// An opening with these answers.
 fn open(scene: &Scene, answers: &[(&str, &str)]) -> Seen {
     scene.at_terminal(&unseal_args(&["deploy"], &["true"]), answers)
@@ -119,6 +122,7 @@ fn who_is_enrolled_opens_after_the_next_rotation_and_who_is_retired_does_not() {
 
     let retire = ["custodian", "retire", IC];
     let answers = [
+        WORSE,
         (WHOSE, "carol"),
         ("PIN of carol", &*carol),
         ("PIN of bob", &bob),
@@ -148,7 +152,8 @@ fn one_token_of_a_person_is_retired() {
     scene.pull(IC);
     let retire = ["custodian", "retire", IC, "--token", serial];
     let answers = [("PIN of alice", &*pin(IC)), ("PIN of bob", &pin(BGO))];
-    scene.at_terminal(&retire, &answers).ended(0);
+    let consenting = [&[WORSE], &answers[..]].concat();
+    scene.at_terminal(&retire, &consenting).ended(0);
     let people = scene.run(&["custodian", "list"]).ended(0);
     assert!(
         !people.text.contains(serial) && people.text.contains("alice-spare"),
@@ -170,8 +175,9 @@ fn a_threshold_holds_from_the_next_rotation_on() {
     // Nobody can demand more people than there are.
     scene.at_terminal(&["threshold", "ic", "3"], &[]).ended(4);
     let signed = [(WHOSE, IC), ("PIN of alice", &*alice), ("PIN of bob", &bob)];
+    let consenting = [&[WORSE], &signed[..]].concat();
     scene
-        .at_terminal(&["threshold", "ic", "2"], &signed)
+        .at_terminal(&["threshold", "ic", "2"], &consenting)
         .ended(0);
     open(&scene, &signed).ended(0);
     scene.run(&["close"]).ended(0);
@@ -183,7 +189,10 @@ fn a_threshold_holds_from_the_next_rotation_on() {
     ];
     open(&scene, &both).ended(0);
     // And the next change takes both, too.
-    scene.at_terminal(&["threshold", "ic", "1"], &both).ended(0);
+    let consenting = [&[WORSE], &both[..]].concat();
+    scene
+        .at_terminal(&["threshold", "ic", "1"], &consenting)
+        .ended(0);
 }
 
 #[test]

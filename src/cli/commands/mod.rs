@@ -7,6 +7,9 @@ mod init;
 mod inspect;
 mod ledger;
 mod people;
+mod plan;
+mod plan_json;
+mod policy;
 mod rotate;
 mod status;
 mod token;
@@ -16,7 +19,7 @@ mod unseal;
 use std::process::ExitCode;
 
 use super::app::App;
-use super::args::{Args, Command, Compartment, Custodian, Rotator};
+use super::args::{Args, Command, Compartment, Custodian, Policy, Rotator};
 use crate::model::Failure;
 
 /// Runs a command.
@@ -33,9 +36,16 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(&app, command),
         Command::Custodian(Custodian::List) => people::list_custodians(&app),
         Command::Custodian(command) => people::change_custodians(&app, command),
-        Command::Threshold { role, count } => people::threshold(&app, role, count),
+        Command::Threshold {
+            role,
+            count,
+            dry_run,
+        } => people::threshold(&app, role, count, dry_run),
+        Command::Policy(Policy::Explain { compartments }) => policy::run(&app, &compartments),
         Command::Compartment(Compartment::List) => people::list_compartments(&app),
-        Command::Compartment(Compartment::Add { name }) => people::add_compartment(&app, name),
+        Command::Compartment(Compartment::Add { name, dry_run }) => {
+            people::add_compartment(&app, name, dry_run)
+        }
         Command::Rotator(Rotator::List) => people::list_rotators(&app),
         Command::Rotator(command) => people::change_rotators(&app, command),
         Command::Credential(command) => credential::run(&app, command),

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use super::policy;
 use crate::cli::app::App;
 use crate::cli::escape::Shown;
-use crate::cli::{output, render};
+use crate::cli::{output, render, words};
 use crate::model::{Class, Failure};
-use crate::ops::{self, Status};
+use crate::ops::{self, SealedStatus, Status};
 
 /// Shows how the vault stands; exit 10 if somebody must do something.
 pub fn run(app: &App) -> Result<ExitCode, Failure> {
@@ -67,6 +68,13 @@ fn text(status: &Status) -> String {
             _ => "nothing sealed".to_owned(),
         };
         rows.push(vec![format!("compartment {}", compartment.name), words]);
+        for set in &compartment.sealed {
+            rows.extend(
+                sealed_text(set)
+                    .into_iter()
+                    .map(|what| vec![String::new(), what]),
+            );
+        }
     }
     for credential in &status.credentials {
         let words = match &credential.key {
@@ -89,6 +97,24 @@ fn text(status: &Status) -> String {
     }
     text.push_str(&render::table(&rows));
     text
+}
+
+/// Who can open what is sealed for others than the manifest in force names, and who still could.
+fn sealed_text(set: &SealedStatus) -> Vec<String> {
+    let opens = if !set.current {
+        "it is not opened any more, and its keys are alive".to_owned()
+    } else if set.access.is_possible() {
+        format!("opens with {}", words::takes(&set.access))
+    } else {
+        "NOBODY can open it".to_owned()
+    };
+    let first = format!(
+        "generation {} is sealed under manifest {}: {opens}",
+        set.generation, set.manifest
+    );
+    let mut lines = vec![first];
+    lines.extend(set.exposures.iter().map(words::exposure));
+    lines
 }
 
 fn role_text(role: &ops::RoleStatus) -> String {
@@ -133,12 +159,21 @@ fn document(status: &Status) -> serde_json::Value {
             "threshold": role.threshold,
             "custodians": role.custodians,
             "losses-left": role.losses_left,
+            "people-left": role.people_left,
             "without-touch": role.without_touch,
         })).collect::<Vec<_>>(),
         "compartments": status.compartments.iter().map(|compartment| serde_json::json!({
             "name": compartment.name,
             "committed": compartment.committed,
             "due": compartment.due,
+            "sealed-for-others": compartment.sealed.iter().map(|set| serde_json::json!({
+                "generation": set.generation,
+                "manifest-version": set.manifest,
+                "current": set.current,
+                "access": policy::access(&set.access),
+                "exposures": set.exposures.iter().map(policy::exposure).collect::<Vec<_>>(),
+                "newcomers": policy::newcomers(&set.newcomers),
+            })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "credentials": status.credentials.iter().map(|credential| serde_json::json!({
             "name": credential.name,
