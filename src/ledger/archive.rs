@@ -18,7 +18,7 @@ use crate::model::{Digest, Name};
 use crate::ports::{Archive, Archived};
 
 /// From how many entries on a ledger is archived: a shorter one is read in a moment, all of it.
-pub const ARCHIVED_FROM: u64 = 4096;
+pub const ARCHIVED_FROM: u64 = 1024;
 
 /// By how many entries an archive may be behind before it is made anew.
 const LAG: u64 = 32;
