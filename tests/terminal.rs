@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use breakglass::cli::terminal::Terminal;
 use breakglass::model::{Name, Role, TokenIdentity, TokenKind};
-use breakglass::ports::{Notice, Operator, PinRequest, PinStatus};
+use breakglass::ports::{Notice, Operator, PinRequest, PinRules, PinStatus};
 use pty::{Command, Pty};
 
 /// Set for the copy of a test that asks.
@@ -62,6 +62,7 @@ fn ask_pin_of(label: &str, serial: &str, status: PinStatus) -> String {
         role: Some(Role::Ic),
         token: &token,
         status,
+        rules: PinRules::default(),
         purpose: "open 3 credentials of prod",
     };
     match Terminal.pin(&request) {

@@ -2,6 +2,8 @@
 //! that does both suites. NSS wants a parameter at its start that only p11-kit can give it here, so the
 //! module is p11-kit (packages `libp11-kit0` and `libnss3`), which also is how many desktops load theirs.
 
+#[path = "common/bench.rs"]
+mod bench;
 #[path = "common/softhsm.rs"]
 mod softhsm;
 #[path = "common/token_rules.rs"]
@@ -10,9 +12,7 @@ mod token_rules;
 use std::path::{Path, PathBuf};
 
 use breakglass::ports::PinStatus;
-use breakglass::token::pkcs11::{
-    Mechanisms, ModuleConfig, PeerPoint, Pkcs11Provider, Profile, Quirks, ReadWriteSession,
-};
+use breakglass::token::pkcs11::{ModuleConfig, PeerPoint, Pkcs11Provider, Profile, Proof};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
@@ -60,25 +60,17 @@ fn with_nss(test: &str, ec: bool, body: impl FnOnce(&Subject<'_>)) {
 }
 
 fn config(ec: bool) -> ModuleConfig {
-    let profile = Profile {
-        name: "nss".into(),
-        description: "NSS through p11-kit".into(),
-        library: Vec::new(),
-        prepare: Vec::new(),
-        check: "p11-kit's configuration".into(),
-        tried: None,
-        mechanisms: Mechanisms {
-            ec,
-            rsa_oaep_sha256: true,
-        },
-        quirks: Quirks {
-            peer_point: if ec { PeerPoint::Der } else { PeerPoint::Raw },
-            read_write_session: ReadWriteSession::Always,
-        },
-    };
+    let mut profile = Profile::built_in("nss").unwrap();
+    profile.mechanisms.ec = ec;
+    // The strongest proof is demanded here, which NSS cannot give.
+    profile.keys.proof = Proof::Local;
+    profile.quirks.peer_point = if ec { PeerPoint::Der } else { PeerPoint::Raw };
+    // p11-kit starts it.
+    profile.quirks.start = None;
     ModuleConfig {
         path: library("libp11-kit.so.0"),
-        profile: Some(profile),
+        profiles: vec![profile],
+        folder: None,
     }
 }
 

@@ -65,7 +65,7 @@ pub fn change_manifest(
     operator: People<'_>,
 ) -> Result<u64, Failure> {
     let before = vault.manifest().clone();
-    let manifest = draw_up(vault, change)?;
+    let manifest = draw_up(vault, change, operator)?;
     let mut envelope = Envelope::of(&manifest)?;
     let what = change.describe();
     sign_by_added(vault, &before, &manifest, &mut envelope, &what, operator)?;
@@ -76,7 +76,11 @@ pub fn change_manifest(
     Ok(manifest.version)
 }
 
-fn draw_up(vault: &OpenVault<'_>, change: &Change) -> Result<Manifest, Failure> {
+fn draw_up(
+    vault: &OpenVault<'_>,
+    change: &Change,
+    operator: People<'_>,
+) -> Result<Manifest, Failure> {
     let mut draft = Draft::after(&vault.chain, vault.world.clock.now());
     match change {
         Change::Enrol {
@@ -86,7 +90,12 @@ fn draw_up(vault: &OpenVault<'_>, change: &Change) -> Result<Manifest, Failure> 
         } => {
             let mut token = vault.world.tokens.open(locator)?;
             let identity = token.identity().clone();
-            let keys = token.keys()?;
+            let by = Use {
+                custodian: name,
+                role: *role,
+                purpose: "read the keys of the token",
+            };
+            let keys = people::keys_of(token.as_mut(), &by, operator)?;
             draft.enrol(name, *role, EnrolledToken { identity, keys })?;
         }
         Change::RetireCustodian(name) => draft.retire_custodian(name)?,

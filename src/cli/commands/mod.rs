@@ -7,6 +7,7 @@ mod init;
 mod inspect;
 mod ledger;
 mod people;
+mod profiles;
 mod rotate;
 mod status;
 mod token;

@@ -6,19 +6,20 @@ use cryptoki::mechanism::elliptic_curve::{EcKdf, Ecdh1DeriveParams};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsOaepParams, PkcsOaepSource};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use cryptoki::types::Ulong;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::model::{TokenIdentity, TokenKeys};
-use crate::ports::{KeyReply, KeyRequest, PinStatus, Token, TokenError};
+use crate::ports::{KeyReply, KeyRequest, PinRules, PinStatus, Token, TokenError};
 use crate::secret::{Pin, SharedSecret};
 
 use super::errors::{device, told};
 use super::keys::{Objects, Which, der_point, is_point};
 use super::module::{Module, Present};
-use super::profile::{Mechanisms, PeerPoint, Quirks};
+use super::profile::{KeyHabits, MadeBy, Mechanisms, PeerPoint, Profile, PublicHalf};
 use super::session::{Access, Place, pin_status};
 
 /// A token in a slot of a module. It keeps the module alive, and no session: each operation opens its own.
@@ -46,23 +47,30 @@ impl Pkcs11Token {
             slot: self.slot,
             identity: &self.identity,
             name: &self.name,
+            profile: self.profile(),
         }
     }
 
-    pub(super) fn mechanisms(&self) -> Mechanisms {
-        self.module
-            .profile
-            .as_ref()
-            .map(|profile| profile.mechanisms)
-            .unwrap_or_default()
+    fn objects<'s>(&'s self, session: &'s Session) -> Objects<'s> {
+        Objects {
+            session,
+            name: &self.name,
+            profile: self.profile(),
+        }
     }
 
-    fn quirks(&self) -> Quirks {
-        self.module
-            .profile
-            .as_ref()
-            .map(|profile| profile.quirks)
-            .unwrap_or_default()
+    pub(super) fn profile(&self) -> Option<&Profile> {
+        self.module.profile_for(&self.identity.manufacturer)
+    }
+
+    pub(super) fn mechanisms(&self) -> Mechanisms {
+        let own = self.profile().map(|profile| profile.mechanisms);
+        own.unwrap_or_default()
+    }
+
+    pub(super) fn key_habits(&self) -> KeyHabits {
+        let own = self.profile().map(|profile| profile.keys.clone());
+        own.unwrap_or_default()
     }
 
     /// The mechanisms that the token lists.
@@ -92,34 +100,56 @@ impl Token for Pkcs11Token {
         Ok(pin_status(&self.place().info()?))
     }
 
+    fn pin_rules(&self) -> PinRules {
+        let own = self.profile().map(|profile| profile.pin.rules());
+        own.unwrap_or_default()
+    }
+
+    fn cautions(&self) -> Vec<String> {
+        match self.profile() {
+            Some(profile) => profile.cautions(),
+            None => vec![
+                "there is no profile for its module: the standard's rules and its own word are believed"
+                    .to_owned(),
+            ],
+        }
+    }
+
     fn keys(&mut self) -> Result<TokenKeys, TokenError> {
-        self.place().in_session(|session| {
-            Objects {
-                session,
-                name: &self.name,
-            }
-            .token_keys()
+        let place = self.place();
+        if self.key_habits().public == PublicHalf::Login {
+            // Such a module shows nothing before the login, as if there were nothing.
+            place.info()?;
+            return Err(TokenError::KeysNeedPin {
+                token: self.name.clone(),
+            });
+        }
+        place.in_session(|session| self.objects(session).token_keys())
+    }
+
+    fn keys_with_pin(&mut self, pin: &Pin) -> Result<TokenKeys, TokenError> {
+        self.place().logged_in(pin, Access::Read, |session| {
+            self.objects(session).token_keys()
         })
     }
 
     fn generate(&mut self, pin: &Pin) -> Result<TokenKeys, TokenError> {
+        if self.key_habits().made_by == MadeBy::Maker {
+            let profile = self.profile().map(|profile| profile.name.clone());
+            return Err(TokenError::MakersKeys {
+                token: self.name.clone(),
+                profile: profile.unwrap_or_default(),
+            });
+        }
         let kind = self.kind_to_generate()?;
         self.place().logged_in(pin, Access::Write, |session| {
-            let objects = Objects {
-                session,
-                name: &self.name,
-            };
-            self.generate_both(&objects, kind)
+            self.generate_both(&self.objects(session), kind)
         })
     }
 
     fn check_keys(&mut self, pin: &Pin) -> Result<(), TokenError> {
         self.place().logged_in(pin, Access::Read, |session| {
-            let objects = Objects {
-                session,
-                name: &self.name,
-            };
-            self.check_both(&objects)
+            self.check_both(&self.objects(session))
         })
     }
 
@@ -140,10 +170,7 @@ impl Token for Pkcs11Token {
             }
         }
         self.place().logged_in(pin, Access::Read, |session| {
-            let objects = Objects {
-                session,
-                name: &self.name,
-            };
+            let objects = self.objects(session);
             requests
                 .iter()
                 .map(|request| self.answer(&objects, request))
@@ -177,7 +204,8 @@ impl Pkcs11Token {
     ) -> Result<SharedSecret, TokenError> {
         let key = self.private_of_type(objects, Which::Seal, KeyType::EC)?;
         let der = der_point(point);
-        let peer: &[u8] = match self.quirks().peer_point {
+        let form = self.profile().map(|profile| profile.quirks.peer_point);
+        let peer: &[u8] = match form.unwrap_or(PeerPoint::Raw) {
             PeerPoint::Raw => point,
             PeerPoint::Der => &der,
         };
