@@ -118,10 +118,8 @@ pub fn without_keys_it_says_so(subject: &Subject<'_>) {
 /// Keys are made once, are the same for whoever reads them, and are fit. Leaves the token prepared.
 pub fn keys_are_made_once(subject: &Subject<'_>) -> TokenKeys {
     let mut token = subject.open();
-    assert!(matches!(
-        error_of(token.generate(&pin(subject.wrong_pin))),
-        TokenError::WrongPin { .. }
-    ));
+    let wrong = error_of(token.generate(&pin(subject.wrong_pin)));
+    assert!(matches!(wrong, TokenError::WrongPin { .. }), "{wrong}");
     let keys = token.generate(&subject.pin()).expect("keys");
     assert_ne!(keys.seal.public, keys.sign.public);
     assert_eq!(token.keys().expect("keys"), keys);

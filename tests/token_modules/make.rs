@@ -47,7 +47,8 @@ pub const KRYOPTIC: Make = Make {
     locator: "pkcs11:token=alice",
     slot: 0,
     start: start_kryoptic,
-    after_wrong_pin: PinStatus::CountLow,
+    // It warns when three are left.
+    after_wrong_pin: PinStatus::Untold,
 };
 
 pub const NSS: Make = Make {

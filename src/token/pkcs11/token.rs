@@ -22,6 +22,17 @@ use super::module::{Module, Present};
 use super::profile::{KeyHabits, MadeBy, Mechanisms, PeerPoint, Profile, PublicHalf};
 use super::session::{Access, Place, pin_status};
 
+/// The head of a `DigestInfo` of SHA-256 (RFC 8017, section 9.2, note 1).
+const DIGEST_INFO_SHA256: [u8; 19] = [
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
+    0x00, 0x04, 0x20,
+];
+
+/// What RSASSA-PKCS1-v1_5 pads: the digest and what it is one of, 51 bytes.
+fn digest_info(message: &[u8]) -> Vec<u8> {
+    [&DIGEST_INFO_SHA256[..], &Sha256::digest(message)].concat()
+}
+
 /// A token in a slot of a module. It keeps the module alive, and no session: each operation opens its own.
 pub(super) struct Pkcs11Token {
     module: Arc<Module>,
@@ -254,7 +265,9 @@ impl Pkcs11Token {
     }
 
     /// ECDSA over the digest that we make ourselves (`r || s`, 64 bytes; PKCS#11 3.0 current mechanisms,
-    /// section 2.3.1), or RSASSA-PKCS1-v1_5 with SHA-256 (as long as the modulus).
+    /// section 2.3.1), or RSASSA-PKCS1-v1_5 with SHA-256 (as long as the modulus). A
+    /// module that does not hash for that pads our digest (`CKM_RSA_PKCS`; section 2.1.6); one that does may
+    /// refuse the other (a TPM).
     pub(super) fn sign(
         &self,
         objects: &Objects<'_>,
@@ -264,7 +277,10 @@ impl Pkcs11Token {
         let session = objects.session;
         let signed = match objects.key_type(Which::Sign, key)? {
             KeyType::EC => session.sign(&Mechanism::Ecdsa, key, &Sha256::digest(message)),
-            KeyType::RSA => session.sign(&Mechanism::Sha256RsaPkcs, key, message),
+            KeyType::RSA if self.listed()?.contains(&MechanismType::SHA256_RSA_PKCS) => {
+                session.sign(&Mechanism::Sha256RsaPkcs, key, message)
+            }
+            KeyType::RSA => session.sign(&Mechanism::RsaPkcs, key, &digest_info(message)),
             other => return Err(objects.unfit(Which::Sign, format!("it is of type {other}"))),
         };
         signed.map_err(|e| told(&self.name, "signing", &e))
