@@ -131,6 +131,11 @@ impl Bench<'_> {
         }])
     }
 
+    /// The folder that its token lies in, where it lies in one.
+    pub fn folder(&self) -> &Path {
+        self.folder
+    }
+
     /// The token as the rules of tokens take it.
     pub fn subject<'s>(&'s self, provider: &'s Pkcs11Provider) -> Subject<'s> {
         Subject {
