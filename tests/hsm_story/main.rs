@@ -19,6 +19,7 @@ mod token_rules;
 
 mod dual;
 mod last_try;
+mod played;
 
 use make::{Bench, Make};
 use scene::{Scene, Seen};
@@ -64,19 +65,26 @@ pub struct Vault {
 impl Vault {
     /// Nothing yet but a user in AWS; SoftHSM and these modules are at hand.
     pub fn empty(makes: &[&Make]) -> Self {
+        let library = |make: &&Make| {
+            let path = make.library().expect("it is installed");
+            path.to_str().expect("UTF-8").to_owned()
+        };
+        Self::of_modules(makes.iter().map(library).collect())
+    }
+
+    /// The same with the modules by their paths.
+    pub fn of_modules(paths: Vec<String>) -> Self {
         let mut scene = Scene::empty(&["deploy"]);
         for name in ["KRYOPTIC_CONF", "TPM2_PKCS11_TCTI", "TPM2_PKCS11_STORE"] {
             if let Some(value) = std::env::var_os(name) {
                 scene.variables.push((name.into(), value));
             }
         }
-        let mut modules = Vec::new();
-        for make in makes {
-            let library = make.library().expect("it is installed");
-            modules.push("--module".to_owned());
-            modules.push(library.to_str().expect("UTF-8").to_owned());
+        let named = paths.into_iter().map(|path| ["--module".to_owned(), path]);
+        Self {
+            scene,
+            modules: named.flatten().collect(),
         }
-        Self { scene, modules }
     }
 
     /// A command with the modules in front, at a terminal.
@@ -119,6 +127,11 @@ impl Vault {
         ];
         self.ask(&init, &[(&ic.prompt(), &ic.pin), (&bgo.prompt(), &bgo.pin)])
             .ended(0);
+        self.add_and_seal();
+    }
+
+    /// Adds the credential and seals its key.
+    pub fn add_and_seal(&self) {
         self.run(&["credential", "add", "deploy", "--user", "deploy"])
             .ended(0);
         self.run(&["rotate"]).ended(0);

@@ -59,6 +59,12 @@ pub const NSS: Make = Make {
     after_wrong_pin: PinStatus::Untold,
 };
 
+/// NSS with a key store that has no password.
+pub const NSS_WITHOUT_PIN: Make = Make {
+    start: start_nss_without_pin,
+    ..NSS
+};
+
 pub const OPENCRYPTOKI: Make = Make {
     profile: "opencryptoki",
     locator: "pkcs11:token=alice",
@@ -168,6 +174,16 @@ impl Bench<'_> {
         context.get_token_info(slot)
     }
 
+    /// Gives the token another user PIN.
+    pub fn change_pin(&self, pin: &str) {
+        let provider = self.under(|_| {});
+        breakglass::ports::TokenProvider::list(&provider).unwrap();
+        let old = AuthPin::new(PIN.into());
+        self.foreign()
+            .set_pin(&old, &AuthPin::new(pin.into()))
+            .unwrap();
+    }
+
     /// Takes our keys away.
     pub fn wipe(&self) {
         let session = self.foreign();
@@ -243,6 +259,16 @@ fn start_nss(_: &Make, folder: &Path) -> Start {
     run(Command::new("certutil")
         .args(["-N", "-d", &format!("sql:{}", folder.display()), "-f"])
         .arg(&password));
+    Start::default()
+}
+
+fn start_nss_without_pin(_: &Make, folder: &Path) -> Start {
+    run(Command::new("certutil").args([
+        "-N",
+        "-d",
+        &format!("sql:{}", folder.display()),
+        "--empty-password",
+    ]));
     Start::default()
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::cli::app::{App, all_profiles, profile};
 use crate::cli::{output, render};
 use crate::model::Failure;
+use crate::ports::PinShape;
 use crate::token::pkcs11::{MadeBy, PeerPoint, Profile, Proof, PublicHalf, ReadWriteSession};
 
 /// Shows all profiles, or all of one.
@@ -121,13 +122,13 @@ fn pin(profile: &Profile) -> Vec<(&'static str, String)> {
     } else {
         "the token does not warn"
     };
-    vec![
-        ("PIN", pin.form.clone()),
-        (
-            "",
-            format!("{} to {} bytes; {blocks}; {warns}", pin.min, pin.max),
-        ),
-    ]
+    let shape = match pin.shape {
+        PinShape::Plain => "",
+        PinShape::UserColonPassword => ", a user's name, a colon and a password",
+        PinShape::KeyIdPassword => ", four hexadecimal digits and a password",
+    };
+    let length = format!("{} to {} bytes{shape}; {blocks}; {warns}", pin.min, pin.max);
+    vec![("PIN", pin.form.clone()), ("", length)]
 }
 
 fn keys(profile: &Profile) -> Vec<(&'static str, String)> {
@@ -171,4 +172,187 @@ fn quirks(profile: &Profile) -> Vec<(&'static str, String)> {
         ));
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use toml::{Table, Value};
+
+    use super::*;
+
+    /// A profile in which every field stands.
+    const WHOLE: &str = r#"
+        name = "whole"
+        description = "a module"
+        library = ["/usr/lib/libwhole.so"]
+        maker = "Somebody"
+        automatic = false
+        documents = ["Handbook"]
+        prepare = ["prepare it"]
+        check = "look at it"
+        caution = "mind it"
+        tried = { version = "1.0", on = "2026-01-01" }
+        mechanisms = { ec = true, rsa_oaep_sha256 = true }
+        pin = { form = "digits", shape = "plain", min = 4, max = 8, locks_after = 3, warns = true, checked = true }
+        keys = { made_by = "maker", public = "open", proof = "local", id_length = 4, seal_id = "03", sign_id = "01" }
+        quirks = { peer_point = "raw", read_write_session = "auto", start = "folder=FOLDER" }
+    "#;
+
+    /// The fields of a profile, as `pin.min`, and their values.
+    fn fields(table: &Table) -> Vec<(String, Value)> {
+        let mut all = Vec::new();
+        for (name, value) in table {
+            match value {
+                Value::Table(inner) => all.extend(
+                    fields(inner)
+                        .into_iter()
+                        .map(|(below, value)| (format!("{name}.{below}"), value)),
+                ),
+                other => all.push((name.clone(), other.clone())),
+            }
+        }
+        all
+    }
+
+    /// Another value that the field may have.
+    fn another(field: &str, value: &Value) -> Value {
+        let words = [
+            ("pin.shape", "key-id-password"),
+            ("keys.made_by", "breakglass"),
+            ("keys.public", "login"),
+            ("keys.proof", "history"),
+            ("keys.seal_id", "05"),
+            ("keys.sign_id", "05"),
+            ("quirks.peer_point", "der"),
+            ("quirks.read_write_session", "always"),
+            ("tried.on", "2026-01-02"),
+        ];
+        if let Some((_, word)) = words.iter().find(|(one, _)| *one == field) {
+            return Value::String((*word).to_owned());
+        }
+        match value {
+            Value::Boolean(is) => Value::Boolean(!is),
+            Value::Integer(number) => Value::Integer(number + 1),
+            Value::String(text) => Value::String(format!("{text}, another")),
+            Value::Array(all) => {
+                let mut all = all.clone();
+                all.push(Value::String("/another".to_owned()));
+                Value::Array(all)
+            }
+            other => panic!("{field} is {other:?}"),
+        }
+    }
+
+    fn with(table: &Table, field: &str, value: Option<Value>) -> Table {
+        let mut table = table.clone();
+        let (outer, inner) = field.split_once('.').unwrap_or(("", field));
+        let place = match outer {
+            "" => &mut table,
+            outer => table[outer].as_table_mut().unwrap(),
+        };
+        match value {
+            Some(value) => place.insert(inner.to_owned(), value),
+            None => place.remove(inner),
+        };
+        table
+    }
+
+    fn shown(table: &Table) -> Vec<(&'static str, String)> {
+        let text = toml::to_string(table).unwrap();
+        rows(&Profile::parse(&text).unwrap_or_else(|e| panic!("{e}: {text}")))
+    }
+
+    #[test]
+    fn every_field_is_shown_to_people() {
+        let mut whole: Table = WHOLE.parse().unwrap();
+        let all: BTreeSet<String> = fields(&whole).into_iter().map(|(name, _)| name).collect();
+        for profile in Profile::built_in_names() {
+            let path = format!("{}/hsm-config/{profile}.toml", env!("CARGO_MANIFEST_DIR"));
+            let table: Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+            let unknown: Vec<_> = fields(&table)
+                .into_iter()
+                .filter(|(name, _)| !all.contains(name))
+                .collect();
+            assert!(unknown.is_empty(), "{profile}: {unknown:?}");
+        }
+        for (field, value) in fields(&whole.clone()) {
+            let mut changed = with(&whole, &field, Some(another(&field, &value)));
+            match field.as_str() {
+                // Its keys have no names of the maker then.
+                "keys.made_by" => {
+                    for id in ["keys.seal_id", "keys.sign_id"] {
+                        changed = with(&changed, id, None);
+                        whole = with(&whole, id, None);
+                    }
+                }
+                // Of keys that breakglass makes.
+                "keys.id_length" => {
+                    let by_us = Some(Value::String("breakglass".to_owned()));
+                    for table in [&mut whole, &mut changed] {
+                        for id in ["keys.seal_id", "keys.sign_id"] {
+                            *table = with(table, id, None);
+                        }
+                        *table = with(table, "keys.made_by", by_us.clone());
+                    }
+                }
+                // What it was written from is told of a profile that was not tried.
+                "documents" => assert_ne!(
+                    Profile::parse(&toml::to_string(&with(&whole, "tried", None)).unwrap())
+                        .unwrap()
+                        .cautions(),
+                    Profile::parse(&toml::to_string(&with(&changed, "tried", None)).unwrap())
+                        .unwrap()
+                        .cautions(),
+                ),
+                _ => {}
+            }
+            assert_ne!(shown(&whole), shown(&changed), "{field}");
+            whole = WHOLE.parse().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_profile_with_anything_else_in_it_is_refused() {
+        let whole: Table = WHOLE.parse().unwrap();
+        assert!(Profile::parse(&toml::to_string(&whole).unwrap()).is_ok());
+        let text = |value: &str| Some(Value::String(value.to_owned()));
+        let number = |value| Some(Value::Integer(value));
+        for (field, value) in [
+            ("nickname", text("x")),
+            ("pin.colour", text("x")),
+            ("keys.colour", text("x")),
+            ("quirks.colour", text("x")),
+            ("mechanisms.ed25519", Some(Value::Boolean(true))),
+            ("tried.by", text("x")),
+            ("mechanisms.ec", number(1)),
+            ("mechanisms.ec", None),
+            ("quirks.peer_point", text("hybrid")),
+            ("quirks.read_write_session", text("never")),
+            (
+                "library",
+                Some(Value::Array(vec![Value::String("libwhole.so".to_owned())])),
+            ),
+            ("tried.on", text("2026-02-30")),
+            ("pin.min", number(0)),
+            ("pin.min", number(9)),
+            ("pin.max", number(256)),
+            ("pin.shape", text("round")),
+            ("keys.id_length", number(0)),
+            ("keys.id_length", number(33)),
+            ("keys.seal_id", text("3")),
+            ("keys.seal_id", text("")),
+            ("keys.seal_id", text("01")),
+            ("keys.sign_id", None),
+            ("keys.made_by", text("breakglass")),
+            ("keys.proof", text("none")),
+        ] {
+            let bad = with(&whole, field, value);
+            assert!(
+                Profile::parse(&toml::to_string(&bad).unwrap()).is_err(),
+                "{field}"
+            );
+        }
+    }
 }

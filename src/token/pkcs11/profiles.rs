@@ -58,3 +58,49 @@ impl Profile {
         BUILT_IN.iter().map(|(_, text)| Self::parse(text)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_profile_that_is_compiled_in_can_be_read() {
+        for name in Profile::built_in_names() {
+            let profile = Profile::built_in(name).unwrap();
+            assert_eq!(profile.name, name);
+            assert!(
+                !profile.library.is_empty() && !profile.prepare.is_empty(),
+                "{name}"
+            );
+            assert!(!profile.documents.is_empty(), "{name}");
+            assert!(
+                profile.mechanisms.ec || profile.mechanisms.rsa_oaep_sha256,
+                "{name}"
+            );
+            // What was not tried says so, whenever it is used.
+            let told = profile
+                .cautions()
+                .iter()
+                .any(|one| one.contains("has not been tried"));
+            assert_eq!(told, profile.tried.is_none(), "{name}");
+        }
+        assert_eq!(Profile::all_built_in().unwrap().len(), BUILT_IN.len());
+        assert!(Profile::built_in("nosuch").is_err());
+    }
+
+    #[test]
+    fn every_file_in_hsm_config_is_compiled_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("hsm-config");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|suffix| suffix == "toml"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        files.sort();
+        let names: Vec<_> = Profile::built_in_names().collect();
+        assert_eq!(files, names);
+    }
+}
