@@ -23,7 +23,11 @@ pub fn run(app: &App, command: Token) -> Result<ExitCode, Failure> {
         Token::List => {
             let found = tokens.list()?;
             if app.json() {
-                output::json(&serde_json::json!({ "tokens": found }));
+                let cautions = tokens.cautions().into_iter();
+                let cautions: Vec<_> = cautions
+                    .map(|(profile, text)| serde_json::json!({ "profile": profile, "text": text }))
+                    .collect();
+                output::json(&serde_json::json!({ "tokens": found, "cautions": cautions }));
                 return Ok(ExitCode::SUCCESS);
             }
             let mut rows = vec![
