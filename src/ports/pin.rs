@@ -17,21 +17,22 @@ pub enum PinShape {
 }
 
 /// What is known of a token's PIN.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PinRules {
-    /// What is typed, in words; empty where nothing is known.
+    /// What is typed, in words for the person who is asked; empty where nothing is known.
     pub form: String,
-    /// What it must look like.
+    /// What it must look like; another is not sent.
     pub shape: PinShape,
     /// The fewest bytes.
     pub min: usize,
     /// The most bytes.
     pub max: usize,
-    /// After how many wrong ones in a row it is blocked; 0 where it never is.
+    /// After how many wrong ones in a row it is blocked; 0 where it never is; absent where nobody knows.
     pub locks_after: Option<u32>,
-    /// Whether the token warns before that.
+    /// Whether the token warns before that (PKCS#11: in `CK_TOKEN_INFO`).
     pub warns: bool,
-    /// Whether the token checks a PIN at all. Where it does not, none is asked for.
+    /// Whether the token checks a PIN at all. Where it does not, none is asked for and none is sent.
     pub checked: bool,
 }
 

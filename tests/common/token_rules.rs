@@ -350,3 +350,35 @@ fn verifies(keys: &TokenKeys, message: &[u8], signature: &[u8]) -> bool {
         SignAlgorithm::Ed25519 => panic!("no token signs so"),
     }
 }
+
+/// RSA-OAEP with SHA-256. The seed of the padding need not be secret in a test.
+pub fn encrypt(public: &[u8], seed: &[u8; 32]) -> Vec<u8> {
+    let key = rsa::RsaPublicKey::from_public_key_der(public).unwrap();
+    key.encrypt(&mut Counter(1), rsa::Oaep::<sha2::Sha256>::new(), seed)
+        .unwrap()
+}
+
+/// Bytes that count.
+struct Counter(u8);
+
+impl rand_core::TryRng for Counter {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(7)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(7)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for byte in bytes {
+            *byte = self.0;
+            self.0 = self.0.wrapping_add(1);
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Counter {}

@@ -112,6 +112,13 @@ impl Vault {
 
     /// Founds the vault, adds the credential and seals its key.
     pub fn found_and_seal(&self, ic: &Holder, bgo: &Holder) {
+        let both = [(&*ic.prompt(), &*ic.pin), (&*bgo.prompt(), &*bgo.pin)];
+        self.found(ic, bgo, &both);
+        self.add_and_seal();
+    }
+
+    /// Founds the vault with these answers.
+    pub fn found(&self, ic: &Holder, bgo: &Holder, answers: &[(&str, &str)]) -> Seen {
         let (as_ic, as_bgo) = (
             format!("{}={}", ic.name, ic.uri),
             format!("{}={}", bgo.name, bgo.uri),
@@ -125,9 +132,7 @@ impl Vault {
             "--bgo",
             &as_bgo,
         ];
-        self.ask(&init, &[(&ic.prompt(), &ic.pin), (&bgo.prompt(), &bgo.pin)])
-            .ended(0);
-        self.add_and_seal();
+        self.ask(&init, answers).ended(0)
     }
 
     /// Adds the credential and seals its key.

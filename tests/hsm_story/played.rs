@@ -6,6 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use breakglass::ports::{Declined, KeyRequest, Notice, Operator, PinRequest, TokenProvider};
+use breakglass::secret::Pin;
+
 use crate::make::{KRYOPTIC, Make, SOFTHSM, with_token};
 use crate::scene::{self, Scene, Seen};
 use crate::{Holder, Vault};
@@ -66,16 +69,6 @@ fn two_people_on_a_yubihsm_as_its_profile_has_it() {
     is_told(&vault.run(&["token", "list"]).ended(0), "yubihsm2");
 
     // Each is asked twice: once for the keys, once to sign.
-    let (as_ic, as_bgo) = (format!("alice={}", ic.uri), format!("bob={}", bgo.uri));
-    let init = [
-        "init",
-        "acme",
-        "--allow-no-touch",
-        "--ic",
-        &as_ic,
-        "--bgo",
-        &as_bgo,
-    ];
     let (ask_ic, ask_bgo) = (ic.prompt(), bgo.prompt());
     let answers = [
         (&*ask_ic, &*ic.pin),
@@ -83,7 +76,7 @@ fn two_people_on_a_yubihsm_as_its_profile_has_it() {
         (&*ask_ic, &*ic.pin),
         (&*ask_bgo, &*bgo.pin),
     ];
-    is_told(&vault.ask(&init, &answers).ended(0), "yubihsm2");
+    is_told(&vault.found(&ic, &bgo, &answers), "yubihsm2");
     vault.add_and_seal();
     let seen = vault
         .unseal(&[(&ask_ic, &ic.pin), (&ask_bgo, &bgo.pin)])
@@ -127,19 +120,9 @@ fn other_keys_behind_a_login_open_nothing() {
     for holder in [&ic, &bgo] {
         vault.generate(holder);
     }
-    let (as_ic, as_bgo) = (format!("alice={}", ic.uri), format!("bob={}", bgo.uri));
-    let init = [
-        "init",
-        "acme",
-        "--allow-no-touch",
-        "--ic",
-        &as_ic,
-        "--bgo",
-        &as_bgo,
-    ];
     let (ask_ic, ask_bgo) = (ic.prompt(), bgo.prompt());
     let twice = [(&*ask_ic, &*ic.pin), (&*ask_bgo, &*bgo.pin)].repeat(2);
-    vault.ask(&init, &twice).ended(0);
+    vault.found(&ic, &bgo, &twice);
     vault.add_and_seal();
     vault.scene.remove_keys(ic.name, &ic.pin);
     vault.generate(&ic);
@@ -169,23 +152,13 @@ fn one_person_on_cloudhsm_as_its_profile_has_it() {
         };
         vault.generate(&ic);
         is_told(&vault.generate(&bgo), "aws-cloudhsm");
-        let (as_ic, as_bgo) = (format!("alice={}", ic.uri), format!("bob={}", bgo.uri));
-        let init = [
-            "init",
-            "acme",
-            "--allow-no-touch",
-            "--ic",
-            &as_ic,
-            "--bgo",
-            &as_bgo,
-        ];
         let (ask_ic, ask_bgo) = (ic.prompt(), bgo.prompt());
         let answers = [
             (&*ask_bgo, &*bgo.pin),
             (&*ask_ic, &*ic.pin),
             (&*ask_bgo, &*bgo.pin),
         ];
-        vault.ask(&init, &answers).ended(0);
+        vault.found(&ic, &bgo, &answers);
         vault.add_and_seal();
         let seen = vault
             .unseal(&[(&ask_ic, &ic.pin), (&ask_bgo, &bgo.pin)])
@@ -200,23 +173,43 @@ fn a_token_without_a_pin_is_answered_for_by_name() {
     let test = "played::a_token_without_a_pin_is_answered_for_by_name";
     with_token(&crate::make::NSS_WITHOUT_PIN, test, |bench| {
         let provider = bench.under(|profile| profile.pin.checked = false);
-        let mut token =
-            breakglass::ports::TokenProvider::open(&provider, bench.make.locator).unwrap();
-        let none = breakglass::secret::Pin::none();
-        let keys = token.generate(&none).unwrap();
-        token.check_keys(&none).unwrap();
-        assert!(
-            token
-                .perform(&none, &[breakglass::ports::KeyRequest::Sign(b"x")])
-                .is_ok()
-        );
+        let mut people = ByName::default();
+        breakglass::ops::token_generate(&provider, bench.make.locator, &mut people).unwrap();
+        assert_eq!(people.answered, ["NSS Certificate DB"]);
+        let mut token = provider.open(bench.make.locator).unwrap();
+        let none = Pin::none();
+        let keys = token.keys().unwrap();
+        assert!(token.perform(&none, &[KeyRequest::Sign(b"x")]).is_ok());
         assert_eq!(token.keys().unwrap(), keys);
         // The rule of all other profiles: a token that asks for no PIN is not used with one.
         let strict = bench.under(|_| {});
-        let mut token =
-            breakglass::ports::TokenProvider::open(&strict, bench.make.locator).unwrap();
+        let mut token = strict.open(bench.make.locator).unwrap();
         let pin = crate::token_rules::pin(crate::make::PIN);
         let error = crate::token_rules::error_of(token.perform(&pin, &[]));
         assert!(error.to_string().contains("asks for no PIN"), "{error}");
     });
+}
+
+/// Somebody who types the name that is asked for, and has no PIN.
+#[derive(Default)]
+struct ByName {
+    answered: Vec<String>,
+}
+
+impl Operator for ByName {
+    fn notice(&mut self, _: Notice) {}
+
+    fn pin(&mut self, _: &PinRequest<'_>) -> Result<Pin, Declined> {
+        panic!("a PIN was asked for");
+    }
+
+    fn choose(&mut self, _: &str, _: &[String]) -> Result<usize, Declined> {
+        Err(Declined::Said)
+    }
+
+    fn confirm(&mut self, question: &str, answer: &str) -> Result<(), Declined> {
+        assert!(question.contains("checks no PIN"), "{question}");
+        self.answered.push(answer.to_owned());
+        Ok(())
+    }
 }

@@ -21,8 +21,8 @@ use crate::ports::{Token, TokenError, TokenProvider};
 
 pub use keys::{SEAL_LABEL, SIGN_LABEL};
 pub use profile::{
-    KeyHabits, MadeBy, Mechanisms, NotAProfile, PeerPoint, PinHabits, Profile, Proof, PublicHalf,
-    Quirks, ReadWriteSession, Tried,
+    KeyHabits, MadeBy, Mechanisms, NotAProfile, PeerPoint, Profile, Proof, PublicHalf, Quirks,
+    ReadWriteSession, Tried,
 };
 pub use uri::{ObjectType, TokenUri, URI_MAX, UriRefused};
 

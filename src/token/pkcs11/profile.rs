@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::ports::{PinRules, PinShape};
+use crate::ports::PinRules;
 use crate::secret::PIN_MAX;
 
 /// A profile.
@@ -35,7 +35,7 @@ pub struct Profile {
     /// What the module can do.
     pub mechanisms: Mechanisms,
     /// Its PIN.
-    pub pin: PinHabits,
+    pub pin: PinRules,
     /// Its keys.
     pub keys: KeyHabits,
     /// What it wants done differently.
@@ -60,26 +60,6 @@ pub struct Mechanisms {
     pub ec: bool,
     /// `CKM_RSA_PKCS_OAEP` with SHA-256, MGF1 with SHA-256 and an empty label.
     pub rsa_oaep_sha256: bool,
-}
-
-/// The PIN of a module's tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PinHabits {
-    /// What is typed, in words for the person who is asked.
-    pub form: String,
-    /// What it must look like; another is not sent.
-    pub shape: PinShape,
-    /// The fewest bytes of it.
-    pub min: usize,
-    /// The most bytes of it.
-    pub max: usize,
-    /// After how many wrong ones in a row it is blocked; 0 where it never is; absent where nobody knows.
-    pub locks_after: Option<u32>,
-    /// Whether the token warns of that in `CK_TOKEN_INFO`.
-    pub warns: bool,
-    /// Whether the token checks a PIN at all. Where it does not, none is asked for and none is sent.
-    pub checked: bool,
 }
 
 /// The keys on a module's tokens.
@@ -177,21 +157,6 @@ impl Default for Mechanisms {
     }
 }
 
-impl Default for PinHabits {
-    /// Where there is no profile, any PIN is sent as it was typed.
-    fn default() -> Self {
-        Self {
-            form: String::new(),
-            shape: PinShape::Plain,
-            min: 1,
-            max: PIN_MAX,
-            locks_after: None,
-            warns: true,
-            checked: true,
-        }
-    }
-}
-
 impl Default for KeyHabits {
     /// What the standard allows to everybody, and the strongest proof.
     fn default() -> Self {
@@ -213,21 +178,6 @@ impl Default for Quirks {
             peer_point: PeerPoint::Raw,
             read_write_session: ReadWriteSession::Auto,
             start: None,
-        }
-    }
-}
-
-impl PinHabits {
-    /// The same as the core knows it.
-    pub fn rules(&self) -> PinRules {
-        PinRules {
-            form: self.form.clone(),
-            shape: self.shape,
-            min: self.min,
-            max: self.max,
-            locks_after: self.locks_after,
-            warns: self.warns,
-            checked: self.checked,
         }
     }
 }

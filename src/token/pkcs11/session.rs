@@ -74,7 +74,7 @@ impl Place<'_> {
         access: Access,
         act: impl FnOnce(&Session) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
-        let rules = self.profile.map(|profile| profile.pin.rules());
+        let rules = self.profile.map(|profile| profile.pin.clone());
         let rules = rules.unwrap_or_default();
         if rules.checked {
             rules.check(pin).map_err(|misfit| TokenError::PinMisfit {

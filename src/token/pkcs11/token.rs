@@ -112,7 +112,7 @@ impl Token for Pkcs11Token {
     }
 
     fn pin_rules(&self) -> PinRules {
-        let own = self.profile().map(|profile| profile.pin.rules());
+        let own = self.profile().map(|profile| profile.pin.clone());
         own.unwrap_or_default()
     }
 
