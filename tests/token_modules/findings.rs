@@ -31,6 +31,11 @@ fn row_of(make: &Make, test: &str) {
 
         let profile = make.profile();
         let tried = profile.tried.as_ref().expect("it is being tried");
+        assert_eq!(
+            bench.make.version(),
+            tried.version,
+            "another version is installed"
+        );
         assert_eq!(p256.is_ok(), profile.mechanisms.ec, "{p256:?}");
         assert_eq!(oaep.is_ok(), profile.mechanisms.rsa_oaep_sha256, "{oaep:?}");
         assert_eq!(proof, profile.keys.proof);

@@ -24,6 +24,8 @@ const SO_PIN: &str = "27182818";
 pub struct Make {
     /// The name of its profile.
     pub profile: &'static str,
+    /// Its Debian package; empty for what is built.
+    package: &'static str,
     /// Names its token.
     pub locator: &'static str,
     /// Which of the slots with a token it is.
@@ -36,6 +38,7 @@ pub struct Make {
 
 pub const SOFTHSM: Make = Make {
     profile: "softhsm2",
+    package: "softhsm2",
     locator: "pkcs11:token=alice",
     slot: 0,
     start: start_softhsm,
@@ -44,6 +47,7 @@ pub const SOFTHSM: Make = Make {
 
 pub const KRYOPTIC: Make = Make {
     profile: "kryoptic",
+    package: "",
     locator: "pkcs11:token=alice",
     slot: 0,
     start: start_kryoptic,
@@ -53,6 +57,7 @@ pub const KRYOPTIC: Make = Make {
 
 pub const NSS: Make = Make {
     profile: "nss",
+    package: "libnss3",
     locator: "pkcs11:token=NSS%20Certificate%20DB",
     slot: 1,
     start: start_nss,
@@ -67,6 +72,7 @@ pub const NSS_WITHOUT_PIN: Make = Make {
 
 pub const OPENCRYPTOKI: Make = Make {
     profile: "opencryptoki",
+    package: "opencryptoki",
     locator: "pkcs11:token=alice",
     slot: 0,
     start: start_opencryptoki,
@@ -75,6 +81,7 @@ pub const OPENCRYPTOKI: Make = Make {
 
 pub const TPM2: Make = Make {
     profile: "tpm2",
+    package: "libtpm2-pkcs11-1",
     locator: "pkcs11:token=alice",
     slot: 0,
     start: start_tpm2,
@@ -110,6 +117,28 @@ impl Make {
     /// Its built-in profile.
     pub fn profile(&self) -> Profile {
         Profile::built_in(self.profile).expect("the profile is compiled in")
+    }
+
+    /// The version that is installed: what Debian's package says without its own additions, or what
+    /// `scripts/hsm-modules` builds.
+    pub fn version(&self) -> String {
+        if self.package.is_empty() {
+            let manifest = include_str!("../hsm/kryoptic/Cargo.toml");
+            let (_, rest) = manifest
+                .split_once("version = \"=")
+                .expect("a pinned version");
+            return rest.split('"').next().expect("a version").to_owned();
+        }
+        let mut query = Command::new("dpkg-query");
+        let output = query
+            .args(["-W", "-f", "${Version}", self.package])
+            .output();
+        let said = String::from_utf8(output.expect("dpkg-query runs").stdout).expect("UTF-8");
+        let without_epoch = said.split_once(':').map_or(&*said, |(_, rest)| rest);
+        let end = without_epoch
+            .find(['-', '+'])
+            .unwrap_or(without_epoch.len());
+        without_epoch[..end].to_owned()
     }
 
     /// Its library: where `scripts/hsm-modules` put it, or where its profile says.
