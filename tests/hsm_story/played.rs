@@ -6,8 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use breakglass::crypto::SoftwareSigner;
+use breakglass::format::{Policy, Thresholds};
+use breakglass::model::Role;
+use breakglass::ops::{Founder, Founding, Station, World};
 use breakglass::ports::{Declined, KeyRequest, Notice, Operator, PinRequest, TokenProvider};
 use breakglass::secret::Pin;
+use breakglass::store::{DirStore, StationFolder};
+use breakglass::system::{SystemClock, SystemEntropy};
 
 use crate::make::{KRYOPTIC, Make, SOFTHSM, with_token};
 use crate::scene::{self, Scene, Seen};
@@ -172,7 +178,7 @@ fn one_person_on_cloudhsm_as_its_profile_has_it() {
 fn a_token_without_a_pin_is_answered_for_by_name() {
     let test = "played::a_token_without_a_pin_is_answered_for_by_name";
     with_token(&crate::make::NSS_WITHOUT_PIN, test, |bench| {
-        let provider = bench.under(|profile| profile.pin.checked = false);
+        let provider = bench.beside_softhsm(|profile| profile.pin.checked = false);
         let mut people = ByName::default();
         breakglass::ops::token_generate(&provider, bench.make.locator, &mut people).unwrap();
         assert_eq!(people.answered, ["NSS Certificate DB"]);
@@ -181,6 +187,11 @@ fn a_token_without_a_pin_is_answered_for_by_name() {
         let keys = token.keys().unwrap();
         assert!(token.perform(&none, &[KeyRequest::Sign(b"x")]).is_ok());
         assert_eq!(token.keys().unwrap(), keys);
+        // At the founding the custodian's name is what is typed; the other person's PIN is asked for.
+        breakglass::ops::token_generate(&provider, SOFTHSM.locator, &mut people).unwrap();
+        found(bench.folder(), &provider, bench.make.locator, &mut people);
+        assert_eq!(people.answered, ["NSS Certificate DB", "carol"]);
+        assert_eq!(people.pins, 2);
         // The rule of all other profiles: a token that asks for no PIN is not used with one.
         let strict = bench.under(|_| {});
         let mut token = strict.open(bench.make.locator).unwrap();
@@ -190,17 +201,62 @@ fn a_token_without_a_pin_is_answered_for_by_name() {
     });
 }
 
-/// Somebody who types the name that is asked for, and has no PIN.
+/// Founds a vault with carol, whose token checks no PIN, and alice, whose token is SoftHSM's.
+fn found(folder: &Path, tokens: &dyn TokenProvider, carols: &str, people: &mut ByName) {
+    let memory = StationFolder::new(folder.join("station"));
+    let station = Station {
+        name: "laptop".parse().unwrap(),
+        signer: SoftwareSigner::new(memory.seed(&SystemEntropy).unwrap()),
+        memory: &memory,
+    };
+    let world = World {
+        store: &DirStore::found(folder.join("vault")).unwrap(),
+        tokens,
+        clock: &SystemClock,
+        entropy: &SystemEntropy,
+        station: &station,
+    };
+    let founder = |name: &str, role, locator: &str| Founder {
+        name: name.parse().unwrap(),
+        role,
+        locators: vec![locator.to_owned()],
+    };
+    let founding = Founding {
+        vault: "acme".parse().unwrap(),
+        founders: vec![
+            founder("carol", Role::Ic, carols),
+            founder("alice", Role::Bgo, SOFTHSM.locator),
+        ],
+        thresholds: Thresholds {
+            ic: 1,
+            bgo: 1,
+            so: 0,
+        },
+        compartments: vec!["main".parse().unwrap()],
+        policy: Policy {
+            allow_no_touch: true,
+            rotate_days: 30,
+            max_lease_minutes: 240,
+            grace_minutes: 60,
+        },
+    };
+    breakglass::ops::found(&world, &founding, people).unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// Somebody who types the name that is asked for, and the PIN of SoftHSM's token.
 #[derive(Default)]
 struct ByName {
     answered: Vec<String>,
+    pins: u32,
 }
 
 impl Operator for ByName {
     fn notice(&mut self, _: Notice) {}
 
-    fn pin(&mut self, _: &PinRequest<'_>) -> Result<Pin, Declined> {
-        panic!("a PIN was asked for");
+    fn pin(&mut self, request: &PinRequest<'_>) -> Result<Pin, Declined> {
+        assert_eq!(request.token.label, "alice", "no PIN is asked of the other");
+        self.pins += 1;
+        Ok(crate::token_rules::pin(crate::make::PIN))
     }
 
     fn choose(&mut self, _: &str, _: &[String]) -> Result<usize, Declined> {

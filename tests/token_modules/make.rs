@@ -164,11 +164,25 @@ impl Bench<'_> {
 
     /// The module under these profiles.
     pub fn under_all(&self, profiles: Vec<Profile>) -> Pkcs11Provider {
-        Pkcs11Provider::new(vec![ModuleConfig {
-            path: self.make.library().expect("it is installed"),
+        Pkcs11Provider::new(vec![self.config_of(self.make, profiles)])
+    }
+
+    /// The module under its profile, changed, and SoftHSM as it is.
+    pub fn beside_softhsm(&self, change: impl FnOnce(&mut Profile)) -> Pkcs11Provider {
+        let mut profile = self.make.profile();
+        change(&mut profile);
+        Pkcs11Provider::new(vec![
+            self.config_of(self.make, vec![profile]),
+            self.config_of(&SOFTHSM, vec![SOFTHSM.profile()]),
+        ])
+    }
+
+    fn config_of(&self, make: &Make, profiles: Vec<Profile>) -> ModuleConfig {
+        ModuleConfig {
+            path: make.library().expect("it is installed"),
             profiles,
             folder: Some(self.folder.to_owned()),
-        }])
+        }
     }
 
     /// The folder that its token lies in, where it lies in one.
@@ -296,6 +310,7 @@ fn start_nss(_: &Make, folder: &Path) -> Start {
     Start::default()
 }
 
+/// A token of SoftHSM lies beside it.
 fn start_nss_without_pin(_: &Make, folder: &Path) -> Start {
     run(Command::new("certutil").args([
         "-N",
@@ -303,7 +318,7 @@ fn start_nss_without_pin(_: &Make, folder: &Path) -> Start {
         &format!("sql:{}", folder.display()),
         "--empty-password",
     ]));
-    Start::default()
+    start_softhsm(&SOFTHSM, folder)
 }
 
 fn script(name: &str) -> String {
