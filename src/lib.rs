@@ -13,7 +13,7 @@
 //! | ground | [`format`](mod@format), [`crypto`], [`secret`], [`model`] |
 //! | adapters | [`token`], [`store`], [`aws`], [`system`]: implement the ports; only the roof names them |
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod aws;

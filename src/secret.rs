@@ -130,6 +130,14 @@ impl Pin {
         Ok(Self(SecretBox::new(boxed)))
     }
 
+    /// No PIN, for a token that checks none. It is never sent.
+    pub fn none() -> Self {
+        Self(SecretBox::new(Box::new(PinBuffer {
+            bytes: [0; PIN_MAX],
+            len: 0,
+        })))
+    }
+
     /// The bytes, to be handed to the token.
     pub fn expose(&self) -> &[u8] {
         let buffer = self.0.expose_secret();

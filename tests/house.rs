@@ -135,7 +135,8 @@ fn what_is_lawful_passes() {
             "ledger",
             "#[cfg(test)]\nmod tests { use crate::store::dir; fn f() { x.unwrap(); panic!() } }\nuse crate::model;",
         ),
-        ("", "#![forbid(unsafe_code)]\npub mod cli;"),
+        ("", "#![deny(unsafe_code)]\npub mod cli;"),
+        ("token::pkcs11::raw", "fn f() { unsafe { g() } }"),
         (
             "",
             "fn main() -> std::process::ExitCode { breakglass::cli::main() }",
@@ -199,6 +200,7 @@ fn a_planted_word_is_found() {
         ("cli::render", "fn f() { x.unwrap() }"),
         ("cli::render", "fn f() { x.y().expect(\"z\") }"),
         ("cli", "fn f() { unsafe { g() } }"),
+        ("token::pkcs11::module", "fn f() { unsafe { g() } }"),
         (
             "ledger",
             "#[cfg(test)]\nmod tests { fn f() {} }\nfn g() { panic!() }",

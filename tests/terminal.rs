@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use breakglass::cli::terminal::Terminal;
 use breakglass::model::{Name, Role, TokenIdentity, TokenKind};
-use breakglass::ports::{Notice, Operator, PinRequest, PinStatus};
+use breakglass::ports::{Notice, Operator, PinRequest, PinRules, PinShape, PinStatus};
 use pty::{Command, Pty};
 
 /// Set for the copy of a test that asks.
@@ -48,6 +48,10 @@ fn ask_pin(status: PinStatus) -> String {
 }
 
 fn ask_pin_of(label: &str, serial: &str, status: PinStatus) -> String {
+    ask_pin_by(label, serial, status, PinRules::default())
+}
+
+fn ask_pin_by(label: &str, serial: &str, status: PinStatus, rules: PinRules) -> String {
     let custodian: Name = "alice".parse().expect("a name");
     let token = TokenIdentity {
         kind: TokenKind::Pkcs11,
@@ -62,6 +66,7 @@ fn ask_pin_of(label: &str, serial: &str, status: PinStatus) -> String {
         role: Some(Role::Ic),
         token: &token,
         status,
+        rules,
         purpose: "open 3 credentials of prod",
     };
     match Terminal.pin(&request) {
@@ -110,6 +115,35 @@ fn a_pin_is_asked_of_a_person_for_a_token_and_not_shown() {
         .send_line("4711-pin");
     outcome(&mut pty, "the right PIN, modes as before");
     assert!(!pty.transcript().contains("4711"), "{}", pty.transcript());
+}
+
+/// What a token's PIN looks like is told, and what cannot be it is asked for again and never sent.
+#[test]
+fn a_pin_of_another_form_is_asked_for_again() {
+    let rules = PinRules {
+        form: "a name, a colon and a password".to_owned(),
+        shape: PinShape::UserColonPassword,
+        min: 6,
+        max: 12,
+        locks_after: Some(5),
+        warns: false,
+        checked: true,
+    };
+    if asked(|| ask_pin_by("OPS-IC", "0042a", PinStatus::Untold, rules)) {
+        return;
+    }
+    let mut pty = at_terminal("a_pin_of_another_form_is_asked_for_again");
+    pty.expect("PIN    a name, a colon and a password\r\n")
+        .expect("how many are left; 5 wrong ones in a row block it, and it warns of nothing\r\n")
+        .expect("(not shown): ")
+        .send_line("alice:a-long-password")
+        .expect("Not sent to the token: a PIN of this token has at most 12 characters.")
+        .expect("(not shown): ")
+        .send_line("4711-pin")
+        .expect("Not sent to the token: it is a user's name, a colon and a password, in one.")
+        .expect("(not shown): ")
+        .send_line("al:passwd");
+    outcome(&mut pty, "another PIN of 9 bytes");
 }
 
 #[test]

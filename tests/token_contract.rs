@@ -1,5 +1,7 @@
 //! The rules of tokens, run against SoftHSM.
 
+#[path = "common/bench.rs"]
+mod bench;
 #[path = "common/softhsm.rs"]
 mod softhsm;
 #[path = "common/token_rules.rs"]

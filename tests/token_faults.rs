@@ -1,5 +1,7 @@
 //! Making keys while the token's storage fails in between.
 
+#[path = "common/bench.rs"]
+mod bench;
 #[path = "common/softhsm.rs"]
 mod softhsm;
 #[path = "common/token_rules.rs"]

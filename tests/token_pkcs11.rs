@@ -1,5 +1,7 @@
 //! What is particular to PKCS#11: modules, locators, logins of others.
 
+#[path = "common/bench.rs"]
+mod bench;
 #[path = "common/foreign.rs"]
 mod foreign;
 #[path = "common/softhsm.rs"]
@@ -26,7 +28,8 @@ fn with_alice(test: &str, body: impl FnOnce(&SoftHsm)) {
 fn config(path: impl Into<PathBuf>) -> ModuleConfig {
     ModuleConfig {
         path: path.into(),
-        profile: None,
+        profiles: Vec::new(),
+        folder: None,
     }
 }
 
@@ -286,7 +289,7 @@ fn nobody_is_left_logged_in() {
 /// SoftHSM under a profile that allows other keys.
 fn under_profile(ec: bool, rsa: bool) -> Pkcs11Provider {
     let mut config = module();
-    let profile = config.profile.as_mut().unwrap();
+    let profile = &mut config.profiles[0];
     profile.mechanisms.ec = ec;
     profile.mechanisms.rsa_oaep_sha256 = rsa;
     Pkcs11Provider::new(vec![config])

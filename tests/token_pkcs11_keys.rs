@@ -1,5 +1,7 @@
 //! Keys on a PKCS#11 token that somebody else made, or that we did.
 
+#[path = "common/bench.rs"]
+mod bench;
 #[path = "common/foreign.rs"]
 mod foreign;
 #[path = "common/softhsm.rs"]

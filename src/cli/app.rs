@@ -1,7 +1,7 @@
 //! The composition root: from the command line and the station's folder to a world that the deeds run
 //! in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::Globals;
 use super::config::Config;
@@ -89,34 +89,62 @@ impl App {
     /// The PKCS#11 modules: those of the command line, else of the configuration, else whatever known one
     /// is installed.
     pub fn tokens(&self) -> Result<Pkcs11Provider, Failure> {
-        let mut modules = Vec::new();
-        for path in &self.globals.module {
-            modules.push(ModuleConfig {
+        Ok(Pkcs11Provider::new(self.modules()?))
+    }
+
+    fn modules(&self) -> Result<Vec<ModuleConfig>, Failure> {
+        let named = self.globals.module.iter().map(|path| {
+            Ok(ModuleConfig {
                 path: path.clone(),
-                profile: profile_of(path)?,
-            });
+                profiles: profiles_of(path)?,
+                // The configuration may say where a module that is named here has its tokens.
+                folder: self.folder_of(path),
+            })
+        });
+        let configured = self.config.module.iter().map(|module| {
+            let profiles = match &module.profile {
+                Some(name) => vec![profile(name)?],
+                None => profiles_of(&module.path)?,
+            };
+            Ok(ModuleConfig {
+                path: module.path.clone(),
+                profiles,
+                folder: module.folder.clone(),
+            })
+        });
+        if !self.globals.module.is_empty() {
+            return named.collect();
         }
-        if modules.is_empty() {
-            for module in &self.config.module {
-                let profile = module.profile.as_deref().map(profile).transpose()?;
-                modules.push(ModuleConfig {
-                    path: module.path.clone(),
-                    profile,
-                });
-            }
+        if !self.config.module.is_empty() {
+            return configured.collect();
         }
-        if modules.is_empty() {
-            for name in Profile::built_in_names() {
-                let profile = profile(name)?;
-                if let Some(path) = profile.find_library() {
-                    modules.push(ModuleConfig {
-                        path: path.to_owned(),
-                        profile: Some(profile),
-                    });
-                }
-            }
+        let found = installed()?.into_iter();
+        let automatic = found.filter(|(profile, _)| profile.automatic);
+        Ok(automatic
+            .map(|(profile, path)| ModuleConfig {
+                path,
+                profiles: vec![profile],
+                folder: None,
+            })
+            .collect())
+    }
+
+    fn folder_of(&self, path: &Path) -> Option<PathBuf> {
+        let mut modules = self.config.module.iter();
+        modules
+            .find(|module| module.path == path)
+            .and_then(|module| module.folder.clone())
+    }
+
+    /// The modules that are installed and known, and that are used only where they are named: name of the
+    /// profile and path. Nothing where somebody said which modules are meant.
+    pub fn unused_modules(&self) -> Result<Vec<(String, PathBuf)>, Failure> {
+        if !self.globals.module.is_empty() || !self.config.module.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(Pkcs11Provider::new(modules))
+        let found = installed()?.into_iter();
+        let unused = found.filter(|(profile, _)| !profile.automatic);
+        Ok(unused.map(|(profile, path)| (profile.name, path)).collect())
     }
 
     /// This machine's name in the ledger.
@@ -237,7 +265,8 @@ impl App {
     }
 }
 
-fn profile(name: &str) -> Result<Profile, Failure> {
+/// The profile of this name.
+pub fn profile(name: &str) -> Result<Profile, Failure> {
     Profile::built_in(name).map_err(|error| {
         Failure::new(
             Class::Usage,
@@ -248,19 +277,24 @@ fn profile(name: &str) -> Result<Profile, Failure> {
     })
 }
 
-/// The profile whose library has this file name, if there is one.
-fn profile_of(path: &std::path::Path) -> Result<Option<Profile>, Failure> {
-    for name in Profile::built_in_names() {
-        let profile = profile(name)?;
-        if profile
-            .library
-            .iter()
-            .any(|library| library.file_name() == path.file_name())
-        {
-            return Ok(Some(profile));
-        }
-    }
-    Ok(None)
+/// The profiles whose library has this file name.
+fn profiles_of(path: &Path) -> Result<Vec<Profile>, Failure> {
+    let all = all_profiles()?.into_iter();
+    Ok(all.filter(|profile| profile.is_of_library(path)).collect())
+}
+
+/// The profiles whose library is installed, and where it is.
+fn installed() -> Result<Vec<(Profile, PathBuf)>, Failure> {
+    let all = all_profiles()?.into_iter();
+    let place = |profile: &Profile| profile.find_library().map(Path::to_owned);
+    Ok(all
+        .filter_map(|profile| place(&profile).map(|path| (profile, path)))
+        .collect())
+}
+
+/// All profiles that are compiled in.
+pub fn all_profiles() -> Result<Vec<Profile>, Failure> {
+    Profile::built_in_names().map(profile).collect()
 }
 
 fn station_folder(globals: &Globals) -> Result<PathBuf, Failure> {

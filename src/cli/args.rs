@@ -209,6 +209,11 @@ pub enum Token {
         /// The token, as an RFC 7512 URI: pkcs11:token=ic-alice
         uri: String,
     },
+    /// Show what is known of PKCS#11 modules: all of them, or all of one
+    Profiles {
+        /// The profile's name
+        name: Option<String>,
+    },
     /// Make the seal key and the sign key on a token; keys that are there are never overwritten
     Generate {
         /// The token

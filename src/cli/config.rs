@@ -38,7 +38,11 @@ pub struct Module {
     /// Its file.
     pub path: PathBuf,
     /// The name of its profile in hsm-config, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// The folder of its tokens, where its profile says that the module must be told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
 }
 
 /// `[aws]`: what is left out is taken from the standard environment and profiles.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::cli::escape::Shown;
 use crate::cli::tty::{Echo, Tty};
-use crate::ports::{Declined, Notice, Operator, PinRequest, PinStatus};
+use crate::ports::{Declined, Notice, Operator, PinRequest, PinRules, PinStatus};
 use crate::secret::{Pin, PinRefused};
 
 /// How often a PIN is asked for when what was typed cannot be one. The token is not asked meanwhile.
@@ -44,10 +44,15 @@ impl Operator for Terminal {
         tty.show(&introduction(request))?;
         for _ in 0..ASKINGS {
             let line = tty.ask(&prompt(request))?;
-            match line.text().map_or(Err(PinRefused::Control), Pin::new) {
-                Ok(pin) => return Ok(pin),
-                Err(why) => tty.show(&format!("Not sent to the token: {why}.\n"))?,
-            }
+            let typed = line.text().map_or(Err(PinRefused::Control), Pin::new);
+            let refused = match typed {
+                Ok(pin) => match request.rules.check(&pin) {
+                    Ok(()) => return Ok(pin),
+                    Err(misfit) => misfit.to_string(),
+                },
+                Err(why) => why.to_string(),
+            };
+            tty.show(&format!("Not sent to the token: {refused}.\n"))?;
         }
         Err(Declined::Said)
     }
@@ -98,21 +103,33 @@ fn introduction(request: &PinRequest<'_>) -> String {
         (None, Some(role)) => role.title().to_owned(),
         (None, None) => "whoever holds the token".to_owned(),
     };
+    let form = match request.rules.form.as_str() {
+        "" => String::new(),
+        form => format!("  PIN    {}\n", Shown(form)),
+    };
     format!(
-        "A PIN is needed to {}\n  from   {who}\n  token  {}, serial {}\n  tries  {}\n",
+        "A PIN is needed to {}\n  from   {who}\n  token  {}, serial {}\n{form}  tries  {}\n",
         Shown(request.purpose),
         Shown(&request.token.label),
         Shown(&request.token.serial),
-        tries(request.status),
+        tries(request.status, &request.rules),
     )
 }
 
-fn tries(status: PinStatus) -> String {
-    match status {
-        PinStatus::Untold => "the token does not say how many are left".to_owned(),
-        PinStatus::CountLow => {
-            "a wrong PIN was entered before; the token does not say how many are left".to_owned()
+fn tries(status: PinStatus, rules: &PinRules) -> String {
+    let known = match rules.locks_after {
+        None => String::new(),
+        Some(0) => "; wrong ones never block it".to_owned(),
+        Some(count) if rules.warns => {
+            format!("; {count} wrong ones in a row block it, and it warns before the last")
         }
+        Some(count) => format!("; {count} wrong ones in a row block it, and it warns of nothing"),
+    };
+    match status {
+        PinStatus::Untold => format!("the token does not say how many are left{known}"),
+        PinStatus::CountLow => format!(
+            "a wrong PIN was entered before; the token does not say how many are left{known}"
+        ),
         PinStatus::FinalTry | PinStatus::Left(1) => "this is the last one".to_owned(),
         PinStatus::Locked | PinStatus::Left(0) => "none, the PIN is blocked".to_owned(),
         PinStatus::Left(count) => format!("{count} left, then the PIN is blocked"),

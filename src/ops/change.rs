@@ -130,13 +130,17 @@ pub struct Planned {
     lost: BTreeSet<Digest>,
 }
 
-/// Draws up the next manifest and weighs it. Nobody is asked for anything; a token that is to be enrolled
-/// must be there, and its public keys are read.
+/// Draws up the next manifest and weighs it. A token that is to be enrolled must be there, and its public
+/// keys are read; only where it does not show them without is anybody asked for a PIN.
 ///
 /// # Errors
 /// [`Failure`] where the change is against the rules, or where too few could sign it.
-pub fn plan_change(vault: &OpenVault<'_>, change: &Change) -> Result<Planned, Failure> {
-    let draft = draw_up(vault, change, false)?;
+pub fn plan_change(
+    vault: &OpenVault<'_>,
+    change: &Change,
+    operator: People<'_>,
+) -> Result<Planned, Failure> {
+    let draft = draw_up(vault, change, Some(operator))?;
     let plan = weigh(vault, change, draft.preview())?;
     Ok(Planned {
         plan,
@@ -151,7 +155,7 @@ pub fn plan_change(vault: &OpenVault<'_>, change: &Change) -> Result<Planned, Fa
 /// # Errors
 /// [`Failure`] as for [`plan_change`].
 pub fn preview_change(vault: &OpenVault<'_>, change: &Change) -> Result<Plan, Failure> {
-    let draft = draw_up(vault, change, true)?;
+    let draft = draw_up(vault, change, None)?;
     let plan = weigh(vault, change, draft.preview())?;
     let unseen = |token: &EnrolledToken| token.keys.seal.public.is_empty();
     if !draft.preview().tokens().any(|(_, token)| unseen(token)) {
@@ -185,7 +189,13 @@ pub fn carry_out(
     Ok(planned.manifest.version)
 }
 
-fn draw_up(vault: &OpenVault<'_>, change: &Change, unseen: bool) -> Result<Draft, Failure> {
+/// The manifest with the change in it. A token that is to be enrolled is asked for its keys by the people;
+/// without them it need not be there, and where it is, it is asked what it tells everybody.
+fn draw_up(
+    vault: &OpenVault<'_>,
+    change: &Change,
+    people: Option<People<'_>>,
+) -> Result<Draft, Failure> {
     let mut draft = Draft::after(&vault.chain, vault.world.clock.now());
     match change {
         Change::Enrol {
@@ -194,9 +204,9 @@ fn draw_up(vault: &OpenVault<'_>, change: &Change, unseen: bool) -> Result<Draft
             locator,
             replaces,
         } => {
-            let token = match enrollable(vault, locator) {
-                Err(TokenError::Absent { .. }) if unseen => not_there(locator),
-                found => found?,
+            let token = match people {
+                Some(operator) => enrollable(vault, name, *role, locator, operator)?,
+                None => glance(vault, locator)?,
             };
             if let Some(id) = replaces {
                 draft.retire_token(id)?;
@@ -218,11 +228,41 @@ fn draw_up(vault: &OpenVault<'_>, change: &Change, unseen: bool) -> Result<Draft
     Ok(draft)
 }
 
-fn enrollable(vault: &OpenVault<'_>, locator: &str) -> Result<EnrolledToken, TokenError> {
+fn enrollable(
+    vault: &OpenVault<'_>,
+    name: &Name,
+    role: Role,
+    locator: &str,
+    operator: People<'_>,
+) -> Result<EnrolledToken, Failure> {
     let mut token = vault.world.tokens.open(locator)?;
     let identity = token.identity().clone();
-    let keys = token.keys()?;
+    let by = Use {
+        custodian: name,
+        role,
+        purpose: "read the keys of the token",
+    };
+    let keys = people::keys_of(token.as_mut(), &by, operator)?;
     Ok(EnrolledToken { identity, keys })
+}
+
+/// A token as far as it shows itself to anybody; the rest is not known.
+fn glance(vault: &OpenVault<'_>, locator: &str) -> Result<EnrolledToken, TokenError> {
+    let mut token = match vault.world.tokens.open(locator) {
+        Err(TokenError::Absent { .. }) => return Ok(not_there(locator)),
+        opened => opened?,
+    };
+    let identity = token.identity().clone();
+    match token.keys() {
+        Err(TokenError::KeysNeedPin { .. }) => Ok(EnrolledToken {
+            identity,
+            ..not_there(locator)
+        }),
+        keys => Ok(EnrolledToken {
+            identity,
+            keys: keys?,
+        }),
+    }
 }
 
 /// A token of which nothing is known but where to look for it. Its keys are none, so no manifest with it can

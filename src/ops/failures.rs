@@ -266,6 +266,13 @@ impl From<TokenError> for Failure {
             .hint("use it as it is, or another token"),
             TokenError::UnfitKey { .. } => Self::new(Class::Refused, "key-unfit", text, UNCHANGED)
                 .hint("use another token; hsm-config/README.md says what its keys must be"),
+            TokenError::KeysNeedPin { .. } => token("keys-need-pin")
+                .hint("its keys are read where its PIN is asked for: when it is enrolled"),
+            TokenError::MakersKeys { ref profile, .. } => token("makers-keys").hint(format!(
+                "breakglass token profiles {profile} shows the commands that make them"
+            )),
+            TokenError::PinMisfit { .. } => token("pin-misfit")
+                .state("it was not sent, and no try was spent; nothing was changed"),
             TokenError::WrongPin { .. } => token("wrong-pin")
                 .state("the token counted a wrong try; nothing else was changed")
                 .hint("breakglass token inspect URI tells what the token says of the tries left"),

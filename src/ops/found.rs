@@ -74,7 +74,7 @@ pub fn found(
         .hint("give the new vault a station folder of its own: --station DIR"));
     }
     let mut tokens = Vec::new();
-    let manifest = draw_up(world, founding, &mut tokens)?;
+    let manifest = draw_up(world, founding, &mut tokens, operator)?;
     check(&manifest).map_err(refused)?;
     let mut envelope = Envelope::of(&manifest)?;
     sign_all(world, &manifest, &mut envelope, tokens, operator)?;
@@ -106,15 +106,21 @@ fn draw_up<'w>(
     world: &World<'w>,
     founding: &Founding,
     tokens: &mut Vec<Box<dyn Token + 'w>>,
+    operator: People<'_>,
 ) -> Result<Manifest, Failure> {
     let mut custodians = Vec::new();
     for founder in &founding.founders {
         let mut enrolled = Vec::new();
         for locator in &founder.locators {
             let mut token = world.tokens.open(locator)?;
+            let by = Use {
+                custodian: &founder.name,
+                role: founder.role,
+                purpose: "read the keys of the token",
+            };
             enrolled.push(EnrolledToken {
                 identity: token.identity().clone(),
-                keys: token.keys()?,
+                keys: people::keys_of(token.as_mut(), &by, operator)?,
             });
             tokens.push(token);
         }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::world::World;
 use crate::crypto;
 use crate::format::{Custodian, EnrolledToken};
-use crate::model::{Class, Digest, Failure, Name, Role, TokenKeys};
+use crate::model::{Class, Digest, Failure, Name, Role, TokenIdentity, TokenKeys};
 use crate::ports::{
     KeyReply, KeyRequest, Notice, Operator, PinRequest, PinStatus, Token, TokenError,
 };
@@ -62,14 +62,55 @@ fn ask(token: &mut dyn Token, by: &Use<'_>, operator: &mut dyn Operator) -> Resu
         }
         .into());
     }
+    let rules = token.pin_rules();
+    if !rules.checked {
+        return unasked(&identity, by.custodian.as_str(), by.purpose, operator);
+    }
     let request = PinRequest {
         custodian: Some(by.custodian),
         role: Some(by.role),
         token: &identity,
         status,
+        rules,
         purpose: by.purpose,
     };
     Ok(operator.pin(&request)?)
+}
+
+/// A token that checks no PIN is used by whoever reaches it: that takes the person's own word at least.
+pub(super) fn unasked(
+    identity: &TokenIdentity,
+    answer: &str,
+    purpose: &str,
+    operator: &mut dyn Operator,
+) -> Result<Pin, Failure> {
+    let question = format!("{identity} checks no PIN. To {purpose} with it, answer for it by name");
+    operator.confirm(&question, answer)?;
+    Ok(Pin::none())
+}
+
+/// Tells what people have to know of a token before they rely on it.
+pub(super) fn warn(token: &dyn Token, operator: &mut dyn Operator) {
+    for caution in token.cautions() {
+        let text = format!("{}: {caution}", token.identity());
+        operator.notice(Notice::Warning(text));
+    }
+}
+
+/// The token's keys; with its PIN where it does not show them without.
+pub(super) fn keys_of(
+    token: &mut dyn Token,
+    by: &Use<'_>,
+    operator: &mut dyn Operator,
+) -> Result<TokenKeys, Failure> {
+    match token.keys() {
+        Err(TokenError::KeysNeedPin { .. }) => {
+            with_pin(token, by, operator, &mut |_| Ok(()), |token, pin| {
+                token.keys_with_pin(pin)
+            })
+        }
+        told => Ok(told?),
+    }
 }
 
 /// Waits for one of several enrolled tokens and opens it. Its public keys are compared with the enrolled
@@ -122,7 +163,12 @@ fn one_of<'w>(
         operator.choose("several tokens are there; whose is it to be?", &names)?
     };
     let (custodian, enrolled, mut token) = present.swap_remove(chosen.min(present.len() - 1));
-    let keys = token.keys()?;
+    let keys = match token.keys() {
+        // It tells them with the PIN only. Its serial was what it says, and an answer of other keys opens
+        // nothing and signs nothing: each is checked against the enrolled ones.
+        Err(TokenError::KeysNeedPin { .. }) => return Ok((enrolled.id(), token)),
+        told => told?,
+    };
     if keys.seal != enrolled.keys.seal || keys.sign != enrolled.keys.sign {
         return Err(Failure::new(
             Class::Integrity,
@@ -160,6 +206,7 @@ pub(super) fn prove_and_sign(
     operator: &mut dyn Operator,
 ) -> Result<Vec<u8>, Failure> {
     const INFO: &[u8] = b"breakglass/v1/enrolment";
+    warn(token, operator);
     let mut sample = Zeroizing::new([0_u8; 32]);
     world.entropy.fill(sample.as_mut_slice())?;
     let sealed = crypto::seal_to(&keys.seal, INFO, message, &sample, world.entropy)?;

@@ -1,8 +1,9 @@
 //! Looking at tokens and preparing them. It takes no vault.
 
+use super::people;
 use super::world::People;
 use crate::model::{Class, Failure, TokenIdentity, TokenKeys};
-use crate::ports::{Notice, PinRequest, PinStatus, TokenError, TokenProvider};
+use crate::ports::{Notice, PinRequest, PinRules, PinStatus, Token, TokenError, TokenProvider};
 
 /// What a token shows without a PIN.
 pub struct InspectedToken {
@@ -12,6 +13,12 @@ pub struct InspectedToken {
     pub pin: PinStatus,
     /// Its keys for us, if it was prepared.
     pub keys: Option<TokenKeys>,
+    /// Whether it shows its keys only with its PIN, so that nobody knows whether there are any.
+    pub hidden: bool,
+    /// What is known of its PIN beforehand.
+    pub rules: PinRules,
+    /// What people have to know before they rely on it.
+    pub cautions: Vec<String>,
 }
 
 /// Looks at one token.
@@ -20,15 +27,27 @@ pub struct InspectedToken {
 /// [`Failure`].
 pub fn inspect(tokens: &dyn TokenProvider, locator: &str) -> Result<InspectedToken, Failure> {
     let mut token = tokens.open(locator)?;
-    let keys = match token.keys() {
-        Ok(keys) => Some(keys),
-        Err(TokenError::NoKey { .. }) => None,
+    let (keys, hidden) = match token.keys() {
+        Ok(keys) => (Some(keys), false),
+        Err(TokenError::NoKey { .. }) => (None, false),
+        Err(TokenError::KeysNeedPin { .. }) => (None, true),
         Err(other) => return Err(other.into()),
     };
+    seen(token.as_mut(), keys, hidden)
+}
+
+fn seen(
+    token: &mut dyn Token,
+    keys: Option<TokenKeys>,
+    hidden: bool,
+) -> Result<InspectedToken, Failure> {
     Ok(InspectedToken {
         identity: token.identity().clone(),
         pin: token.pin_status()?,
         keys,
+        hidden,
+        rules: token.pin_rules(),
+        cautions: token.cautions(),
     })
 }
 
@@ -63,20 +82,22 @@ pub fn generate(
         }
         .into());
     }
-    let request = PinRequest {
-        custodian: None,
-        role: None,
-        token: &identity,
-        status,
-        purpose: "make a seal key and a sign key on it",
+    const PURPOSE: &str = "make a seal key and a sign key on it";
+    let rules = token.pin_rules();
+    let pin = if rules.checked {
+        operator.pin(&PinRequest {
+            custodian: None,
+            role: None,
+            token: &identity,
+            status,
+            rules,
+            purpose: PURPOSE,
+        })?
+    } else {
+        people::unasked(&identity, &identity.label, PURPOSE, operator)?
     };
-    let pin = operator.pin(&request)?;
     let keys = token.generate(&pin)?;
     operator.notice(Notice::Step("checking the new keys".into()));
     token.check_keys(&pin)?;
-    Ok(InspectedToken {
-        identity,
-        pin: token.pin_status()?,
-        keys: Some(keys),
-    })
+    seen(token.as_mut(), Some(keys), false)
 }

@@ -4,6 +4,7 @@ mod access_keys;
 mod clock;
 mod memory;
 mod operator;
+mod pin;
 mod store;
 mod token;
 
@@ -15,5 +16,6 @@ pub use access_keys::{
 pub use clock::Clock;
 pub use memory::{Archive, Archived, Forgetful, Memory, Remembered};
 pub use operator::{Declined, Notice, Operator, PinRequest};
+pub use pin::{PinMisfit, PinRules, PinShape};
 pub use store::{Held, Store, StoreError, StoreKey, UnsafeKey};
 pub use token::{KeyReply, KeyRequest, PinStatus, Token, TokenError, TokenProvider};

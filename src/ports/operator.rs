@@ -1,7 +1,7 @@
 //! The people at the terminal.
 
 use crate::model::{Name, Role, TokenIdentity};
-use crate::ports::PinStatus;
+use crate::ports::{PinRules, PinStatus};
 use crate::secret::Pin;
 
 /// Whose PIN is asked for, for what, and what the token says of it.
@@ -15,6 +15,8 @@ pub struct PinRequest<'a> {
     pub token: &'a TokenIdentity,
     /// What the token said of its PIN just now.
     pub status: PinStatus,
+    /// What is known of it beforehand. A PIN that does not fit is asked for again.
+    pub rules: PinRules,
     /// What the PIN is for, such as "open 3 credentials of prod".
     pub purpose: &'a str,
 }

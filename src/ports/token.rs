@@ -1,6 +1,7 @@
 //! Tokens: devices that hold private keys.
 
 use crate::model::{TokenIdentity, TokenKeys};
+use crate::ports::{PinMisfit, PinRules};
 use crate::secret::{Pin, SharedSecret};
 
 /// What the token says of its PIN before anybody types one.
@@ -101,6 +102,28 @@ pub enum TokenError {
         /// Why.
         reason: String,
     },
+    /// The keys cannot be read before the PIN was given: [`Token::keys_with_pin`].
+    #[error("{token} shows its keys only after its PIN was given")]
+    KeysNeedPin {
+        /// The token.
+        token: String,
+    },
+    /// The keys are not made through the driver, but with the maker's own tools.
+    #[error("the keys of {token} are made with its maker's own tools")]
+    MakersKeys {
+        /// The token.
+        token: String,
+        /// The profile that says with which.
+        profile: String,
+    },
+    /// What was typed cannot be the token's PIN, and was not sent.
+    #[error("that is no PIN of {token}: {misfit}")]
+    PinMisfit {
+        /// The token.
+        token: String,
+        /// Why.
+        misfit: PinMisfit,
+    },
     /// The PIN was wrong; the state of the PIN after it.
     #[error("wrong PIN for {token}")]
     WrongPin {
@@ -148,11 +171,31 @@ pub trait Token {
     /// [`TokenError`].
     fn pin_status(&mut self) -> Result<PinStatus, TokenError>;
 
+    /// What is known of its PIN beforehand.
+    fn pin_rules(&self) -> PinRules {
+        PinRules::default()
+    }
+
+    /// What people have to know before they rely on this token: what its driver does not prove, or has not
+    /// been tried with. One sentence each.
+    fn cautions(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The public keys, read without a PIN.
     ///
     /// # Errors
-    /// [`TokenError::NoKey`] where it was not prepared.
+    /// [`TokenError::NoKey`] where it was not prepared; [`TokenError::KeysNeedPin`] where the device tells
+    /// them to nobody who is not logged in.
     fn keys(&mut self) -> Result<TokenKeys, TokenError>;
+
+    /// The public keys, read after a login.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn keys_with_pin(&mut self, _pin: &Pin) -> Result<TokenKeys, TokenError> {
+        self.keys()
+    }
 
     /// Makes the seal key and the sign key on the token.
     ///

@@ -33,7 +33,8 @@ fn sign_as_told() {
     };
     let module = ModuleConfig {
         path: softhsm_library(),
-        profile: Some(Profile::built_in("softhsm2").expect("a profile")),
+        profiles: vec![Profile::built_in("softhsm2").expect("a profile")],
+        folder: None,
     };
     let provider = Pkcs11Provider::new(vec![module]);
     let mut token = provider.open(&uri(&label)).expect("the token is there");

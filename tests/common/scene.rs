@@ -139,13 +139,35 @@ impl Scene {
 
     /// Makes a token without keys.
     pub fn initialise(&self, label: &str) {
+        self.initialise_with(label, &pin(label));
+    }
+
+    /// The same with this PIN.
+    pub fn initialise_with(&self, label: &str, pin: &str) {
         let output = Command::new("softhsm2-util")
             .args(["--init-token", "--free", "--label", label])
-            .args(["--pin", &pin(label), "--so-pin", SO_PIN])
+            .args(["--pin", pin, "--so-pin", SO_PIN])
             .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
             .output()
             .expect("softhsm2-util is installed");
         assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Takes the keys from a token, with another tool; `token generate` makes others then.
+    pub fn remove_keys(&self, label: &str, pin: &str) {
+        for key in ["breakglass-seal", "breakglass-sign"] {
+            for half in ["privkey", "pubkey"] {
+                let output = Command::new("pkcs11-tool")
+                    .arg("--module")
+                    .arg(softhsm_library())
+                    .args(["--token-label", label, "--login", "--pin", pin])
+                    .args(["--delete-object", "--type", half, "--label", key])
+                    .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
+                    .output()
+                    .expect("pkcs11-tool is installed");
+                assert!(output.status.success(), "{output:?}");
+            }
+        }
     }
 
     /// Founds the vault `acme` with tokens that are prepared, and further options of `init`.

@@ -1,17 +1,14 @@
 //! Private SoftHSM tokens for tests.
 //!
-//! SoftHSM finds its configuration through the environment variable `SOFTHSM2_CONF`, and the module reads
-//! it from its own process. Setting a variable in a running process is unsafe (edition 2024), and threads
-//! of one test binary would share it. So a test that needs tokens runs twice: [`with_tokens`] prepares a
-//! folder and starts the same test of the same binary once more, with the variable set from outside; only
-//! that child runs the body. It works under `cargo test` and `cargo nextest` alike, in parallel, and
-//! nothing outside the temporary folder is touched.
+//! SoftHSM finds its configuration through the environment variable `SOFTHSM2_CONF`: see `bench.rs` for how
+//! a test gets it. A test file that uses this has the `#[path]` module `bench` beside it.
 
 #![allow(dead_code)] // each test binary uses a part of it
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bench::{Start, run_again};
 use breakglass::token::pkcs11::{ModuleConfig, Pkcs11Provider, Profile};
 
 /// The user PIN of every token made here.
@@ -19,8 +16,6 @@ pub const PIN: &str = "493817";
 /// Another PIN of the same form.
 pub const WRONG_PIN: &str = "718394";
 const SO_PIN: &str = "27182818";
-
-const BENCH: &str = "BREAKGLASS_TEST_SOFTHSM";
 
 /// The folder with the tokens, as the body of a test sees it.
 pub struct SoftHsm {
@@ -42,28 +37,29 @@ pub fn with_tokens_under(
     settings: &str,
     body: impl FnOnce(&SoftHsm),
 ) {
-    if let Some(folder) = std::env::var_os(BENCH) {
-        let softhsm = SoftHsm {
-            folder: folder.into(),
-        };
-        body(&softhsm);
-        std::fs::write(softhsm.done(), "").expect("the folder is ours");
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let softhsm = SoftHsm {
-        folder: folder.path().to_owned(),
+    let prepare = |folder: &Path| {
+        let softhsm = SoftHsm::in_folder(folder);
+        softhsm.configure(settings);
+        for label in labels {
+            softhsm.initialise(label);
+        }
+        Start {
+            variables: vec![(
+                "SOFTHSM2_CONF",
+                softhsm.configuration().display().to_string(),
+            )],
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+        }
     };
-    softhsm.configure(settings);
-    for label in labels {
-        softhsm.initialise(label);
-    }
-    softhsm.run_again(command, test);
+    run_again(test, prepare, |folder| body(&SoftHsm::in_folder(folder)));
 }
 
 impl SoftHsm {
-    fn done(&self) -> PathBuf {
-        self.folder.join("done")
+    /// The tokens in this folder.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 
     /// The configuration that `SOFTHSM2_CONF` names.
@@ -76,7 +72,8 @@ impl SoftHsm {
         self.folder.join("tokens")
     }
 
-    fn configure(&self, settings: &str) {
+    /// Writes the configuration.
+    pub fn configure(&self, settings: &str) {
         std::fs::create_dir(self.tokens()).expect("the folder is ours");
         let text = format!(
             "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n{settings}\n",
@@ -87,41 +84,22 @@ impl SoftHsm {
 
     /// Makes a token with the command that the profile tells people to use.
     pub fn initialise(&self, label: &str) {
+        self.initialise_with(label, PIN);
+    }
+
+    /// The same, with this PIN.
+    pub fn initialise_with(&self, label: &str, pin: &str) {
         let prepare = &profile().prepare[0];
         let mut words = prepare
             .split(' ')
             .map(|word| if word == "LABEL" { label } else { word });
         let output = Command::new(words.next().expect("a command"))
             .args(words)
-            .args(["--pin", PIN, "--so-pin", SO_PIN])
+            .args(["--pin", pin, "--so-pin", SO_PIN])
             .env("SOFTHSM2_CONF", self.configuration())
             .output()
             .expect("softhsm2-util is installed");
         assert!(output.status.success(), "{prepare}: {output:?}");
-    }
-
-    fn run_again(&self, command: &[&str], test: &str) {
-        let this = std::env::current_exe().expect("a test binary");
-        let this = this.to_str().expect("a path in UTF-8");
-        let words = [command, &[this]].concat();
-        let output = Command::new(words[0])
-            .args(&words[1..])
-            .args(["--exact", test, "--nocapture", "--test-threads=1"])
-            .env("SOFTHSM2_CONF", self.configuration())
-            .env(BENCH, &self.folder)
-            .output()
-            .expect("the test binary runs");
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert!(
-            output.status.success(),
-            "{test} in its child: {}\n{said}",
-            output.status
-        );
-        assert!(
-            self.done().exists(),
-            "{test} is not what the test is called:\n{said}"
-        );
     }
 
     /// SoftHSM with its profile, and no other module.
@@ -149,7 +127,8 @@ pub fn module() -> ModuleConfig {
         .to_owned();
     ModuleConfig {
         path,
-        profile: Some(profile),
+        profiles: vec![profile],
+        folder: None,
     }
 }
 

@@ -118,10 +118,8 @@ pub fn without_keys_it_says_so(subject: &Subject<'_>) {
 /// Keys are made once, are the same for whoever reads them, and are fit. Leaves the token prepared.
 pub fn keys_are_made_once(subject: &Subject<'_>) -> TokenKeys {
     let mut token = subject.open();
-    assert!(matches!(
-        error_of(token.generate(&pin(subject.wrong_pin))),
-        TokenError::WrongPin { .. }
-    ));
+    let wrong = error_of(token.generate(&pin(subject.wrong_pin)));
+    assert!(matches!(wrong, TokenError::WrongPin { .. }), "{wrong}");
     let keys = token.generate(&subject.pin()).expect("keys");
     assert_ne!(keys.seal.public, keys.sign.public);
     assert_eq!(token.keys().expect("keys"), keys);
@@ -352,3 +350,35 @@ fn verifies(keys: &TokenKeys, message: &[u8], signature: &[u8]) -> bool {
         SignAlgorithm::Ed25519 => panic!("no token signs so"),
     }
 }
+
+/// RSA-OAEP with SHA-256. The seed of the padding need not be secret in a test.
+pub fn encrypt(public: &[u8], seed: &[u8; 32]) -> Vec<u8> {
+    let key = rsa::RsaPublicKey::from_public_key_der(public).unwrap();
+    key.encrypt(&mut Counter(1), rsa::Oaep::<sha2::Sha256>::new(), seed)
+        .unwrap()
+}
+
+/// Bytes that count.
+struct Counter(u8);
+
+impl rand_core::TryRng for Counter {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(7)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(7)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for byte in bytes {
+            *byte = self.0;
+            self.0 = self.0.wrapping_add(1);
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Counter {}

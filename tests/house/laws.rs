@@ -2,6 +2,9 @@
 
 use super::source::{Path, Source};
 
+/// The one module that may say `unsafe`: two calls of PKCS#11 that no crate has.
+pub const UNSAFE_ALLOWED: &str = "token::pkcs11::raw";
+
 /// The longest file under `src/`, in lines.
 pub const FILE_MAX: usize = 600;
 /// The longest function outside tests, in lines.
@@ -116,7 +119,8 @@ pub fn violations(source: &Source) -> Vec<String> {
     for at in 0..source.tokens.len() {
         let calls = source.text(at) == "." && source.text(at + 2) == "(";
         let word = source.text(at + usize::from(calls));
-        if word == "unsafe" || calls && (word == "unwrap" || word == "expect") {
+        let allowed = source.module.join("::") == UNSAFE_ALLOWED;
+        if word == "unsafe" && !allowed || calls && (word == "unwrap" || word == "expect") {
             found.push(format!("{}: `{word}`", source.tokens[at].line));
         }
     }

@@ -100,6 +100,7 @@ fn save_config(app: &App, name: Name, vault: &std::path::Path) -> Result<(), Fai
     let module = app.named_modules().iter().map(|path| Module {
         path: path.clone(),
         profile: None,
+        folder: None,
     });
     let config = Config {
         name: Some(name),

@@ -10,6 +10,7 @@ mod people;
 mod plan;
 mod plan_json;
 mod policy;
+mod profiles;
 mod rotate;
 mod status;
 mod token;

@@ -216,7 +216,7 @@ fn change(
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let planned = ops::plan_change(vault, &change)?;
+        let planned = ops::plan_change(vault, &change, terminal)?;
         let plan = planned.plan.clone();
         terminal.show(&plan::text(&plan));
         if !plan.worse.is_empty() {

@@ -2,22 +2,32 @@
 
 use std::process::ExitCode;
 
+use super::profiles;
 use crate::cli::app::App;
 use crate::cli::args::Token;
 use crate::cli::terminal::Terminal;
 use crate::cli::{output, render};
 use crate::model::{Failure, Presence};
 use crate::ops::{self, InspectedToken};
-use crate::ports::{PinStatus, TokenProvider};
+use crate::ports::{Notice, Operator, PinStatus, TokenProvider};
+use crate::token::pkcs11::Pkcs11Provider;
 
 /// Looks at tokens or prepares one.
 pub fn run(app: &App, command: Token) -> Result<ExitCode, Failure> {
+    if let Token::Profiles { name } = command {
+        return profiles::run(app, name.as_deref());
+    }
     let tokens = app.tokens()?;
     match command {
+        Token::Profiles { .. } => {}
         Token::List => {
             let found = tokens.list()?;
             if app.json() {
-                output::json(&serde_json::json!({ "tokens": found }));
+                let cautions = tokens.cautions().into_iter();
+                let cautions: Vec<_> = cautions
+                    .map(|(profile, text)| serde_json::json!({ "profile": profile, "text": text }))
+                    .collect();
+                output::json(&serde_json::json!({ "tokens": found, "cautions": cautions }));
                 return Ok(ExitCode::SUCCESS);
             }
             let mut rows = vec![
@@ -35,11 +45,27 @@ pub fn run(app: &App, command: Token) -> Result<ExitCode, Failure> {
                 ]);
             }
             output::text(&render::table(&rows));
+            say_what_is_known(app, &tokens)?;
         }
         Token::Inspect { uri } => show(app, &ops::token_inspect(&tokens, &uri)?),
         Token::Generate { uri } => show(app, &ops::token_generate(&tokens, &uri, &mut Terminal)?),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What people have to know of the tokens before they rely on them, and which modules are not looked at.
+fn say_what_is_known(app: &App, tokens: &Pkcs11Provider) -> Result<(), Failure> {
+    for (profile, caution) in tokens.cautions() {
+        let text = format!("tokens of {profile}: {caution}");
+        Terminal.notice(Notice::Warning(text));
+    }
+    for (profile, path) in app.unused_modules()? {
+        Terminal.notice(Notice::Step(format!(
+            "{profile} is installed and not used unless named: --module {}",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 fn show(app: &App, token: &InspectedToken) {
@@ -48,15 +74,20 @@ fn show(app: &App, token: &InspectedToken) {
             "identity": token.identity,
             "keys": token.keys,
             "id": token.keys.as_ref().map(crate::model::TokenKeys::id),
+            "cautions": token.cautions,
         }));
         return;
     }
     let mut rows = vec![
         vec!["token".to_owned(), token.identity.to_string()],
         vec!["uri".to_owned(), token.identity.locator.clone()],
-        vec!["PIN".to_owned(), pin(token.pin)],
+        vec!["PIN".to_owned(), pin(token)],
     ];
     match &token.keys {
+        None if token.hidden => rows.push(vec![
+            "keys".to_owned(),
+            "shown only with its PIN".to_owned(),
+        ]),
         None => rows.push(vec![
             "keys".to_owned(),
             "none: breakglass token generate URI".to_owned(),
@@ -78,10 +109,26 @@ fn show(app: &App, token: &InspectedToken) {
             rows.push(vec!["id".to_owned(), keys.id().to_string()]);
         }
     }
+    for caution in &token.cautions {
+        rows.push(vec!["mind".to_owned(), caution.clone()]);
+    }
     output::text(&render::table(&rows));
 }
 
-fn pin(status: PinStatus) -> String {
+fn pin(token: &InspectedToken) -> String {
+    if !token.rules.checked {
+        return "it checks none".to_owned();
+    }
+    let blocks = match (token.rules.locks_after, token.rules.warns) {
+        (Some(0), _) => "; wrong ones never block it".to_owned(),
+        (Some(count), true) => format!("; blocked after {count} wrong ones, with a warning"),
+        (Some(count), false) => format!("; blocked after {count} wrong ones, without a warning"),
+        (None, _) => String::new(),
+    };
+    format!("{}{blocks}", state_of(token.pin))
+}
+
+fn state_of(status: PinStatus) -> String {
     match status {
         PinStatus::Untold => "the token does not tell the tries left".to_owned(),
         PinStatus::Left(count) => format!("{count} tries left"),

@@ -16,23 +16,35 @@ use crate::secret::SharedSecret;
 
 use super::errors::device;
 use super::keys::{Objects, Public, Which};
+use super::profile::Proof;
 use super::token::Pkcs11Token;
 
-/// What a private key must say of itself (PKCS#11 2.40, sections 4.4 and 4.9).
+/// What a private key must say of itself (PKCS#11 2.40, sections 4.4 and 4.9), from what is demanded of
+/// every module to what some cannot say.
 const DEMANDS: [(AttributeType, bool); 5] = [
     (AttributeType::Sensitive, true),
-    (AttributeType::AlwaysSensitive, true),
     (AttributeType::Extractable, false),
+    (AttributeType::AlwaysSensitive, true),
     (AttributeType::NeverExtractable, true),
     (AttributeType::Local, true),
 ];
+
+/// So much of it is demanded.
+fn demands(proof: Proof) -> &'static [(AttributeType, bool)] {
+    match proof {
+        Proof::Local => &DEMANDS,
+        Proof::History => &DEMANDS[..4],
+        Proof::Now => &DEMANDS[..2],
+    }
+}
 
 impl Pkcs11Token {
     /// Checks both keys, in a session that is logged in: first what they do, then what they say.
     pub(super) fn check_both(&self, objects: &Objects<'_>) -> Result<(), TokenError> {
         let both = || Which::BOTH.into_iter();
         both().try_for_each(|which| self.check_use(objects, which))?;
-        both().try_for_each(|which| check_claims(objects, which))
+        let demanded = demands(self.key_habits().proof);
+        both().try_for_each(|which| check_claims(objects, which, demanded))
     }
 
     fn check_use(&self, objects: &Objects<'_>, which: Which) -> Result<(), TokenError> {
@@ -147,9 +159,13 @@ impl Pkcs11Token {
     }
 }
 
-fn check_claims(objects: &Objects<'_>, which: Which) -> Result<(), TokenError> {
+fn check_claims(
+    objects: &Objects<'_>,
+    which: Which,
+    demands: &[(AttributeType, bool)],
+) -> Result<(), TokenError> {
     let private = objects.private(which)?;
-    for (attribute, demanded) in DEMANDS {
+    for &(attribute, demanded) in demands {
         let told = bool_of(&objects.attribute(which, private, attribute)?);
         if told != Some(demanded) {
             return Err(objects.unfit(which, format!("its {attribute} is not {demanded}")));

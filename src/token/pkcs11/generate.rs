@@ -10,6 +10,7 @@ use crate::ports::TokenError;
 
 use super::errors::{device, told};
 use super::keys::{Objects, P256_OID, Which};
+use super::profile::PublicHalf;
 use super::token::Pkcs11Token;
 
 /// The modulus that is asked for first, and the one where the module does not do that, in bits.
@@ -43,7 +44,7 @@ impl Pkcs11Token {
             [
                 MechanismType::RSA_PKCS_KEY_PAIR_GEN,
                 MechanismType::RSA_PKCS_OAEP,
-                MechanismType::SHA256_RSA_PKCS,
+                MechanismType::RSA_PKCS,
             ],
         );
         if can.ec && all(&ec) {
@@ -94,7 +95,8 @@ impl Pkcs11Token {
         kind: Kind,
         which: Which,
     ) -> Result<Pair, TokenError> {
-        let mut id = vec![0; 16];
+        let habits = self.key_habits();
+        let mut id = vec![0; habits.id_length];
         getrandom::fill(&mut id).map_err(|_| {
             device(
                 self.name(),
@@ -109,12 +111,12 @@ impl Pkcs11Token {
         };
         let made = match kind {
             Kind::P256 => {
-                let mut public = public_template(kind, which, &id);
+                let mut public = public_template(which, &id, habits.public);
                 public.push(Attribute::EcParams(P256_OID.to_vec()));
                 generate(&Mechanism::EccKeyPairGen, &public)
             }
             Kind::Rsa => self.generate_rsa(|bits| {
-                let mut public = public_template(kind, which, &id);
+                let mut public = public_template(which, &id, habits.public);
                 public.push(Attribute::ModulusBits(Ulong::new(bits.into())));
                 public.push(Attribute::PublicExponent(RSA_EXPONENT.to_vec()));
                 generate(&Mechanism::RsaPkcsKeyPairGen, &public)
@@ -161,20 +163,16 @@ impl Pkcs11Token {
     }
 }
 
-fn public_template(kind: Kind, which: Which, id: &[u8]) -> Vec<Attribute> {
-    let mut template = vec![
+/// No use is asked for: we use this half ourselves, outside the token, and the TPM contradicts what it is
+/// asked for there.
+fn public_template(which: Which, id: &[u8], public: PublicHalf) -> Vec<Attribute> {
+    vec![
         Attribute::Token(true),
-        // Readable without a PIN: sealing and looking a token up need no person.
-        Attribute::Private(false),
+        // Readable without a PIN where the module allows that: looking a token up needs no person then.
+        Attribute::Private(public == PublicHalf::Login),
         Attribute::Label(which.label().as_bytes().to_vec()),
         Attribute::Id(id.to_vec()),
-    ];
-    match (which, kind) {
-        (Which::Sign, _) => template.push(Attribute::Verify(true)),
-        (Which::Seal, Kind::Rsa) => template.push(Attribute::Encrypt(true)),
-        (Which::Seal, Kind::P256) => {}
-    }
-    template
+    ]
 }
 
 /// One use for each key; the others are refused in so many words, because modules differ in what they

@@ -10,6 +10,7 @@ use crate::model::{Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenKe
 use crate::ports::TokenError;
 
 use super::errors::told;
+use super::profile::{Profile, hex};
 
 /// `CKA_LABEL` of both halves of the seal key.
 pub const SEAL_LABEL: &str = "breakglass-seal";
@@ -64,6 +65,7 @@ pub(super) enum Public {
 pub(super) struct Objects<'a> {
     pub(super) session: &'a Session,
     pub(super) name: &'a str,
+    pub(super) profile: Option<&'a Profile>,
 }
 
 impl Objects<'_> {
@@ -73,12 +75,32 @@ impl Objects<'_> {
         class: ObjectClass,
         which: Which,
     ) -> Result<Vec<ObjectHandle>, TokenError> {
-        let template = [
-            Attribute::Class(class),
-            Attribute::Label(which.label().as_bytes().to_vec()),
-        ];
+        let template = [Attribute::Class(class), self.naming(which)];
         let found = self.session.find_objects(&template);
         found.map_err(|e| told(self.name, "looking for keys", &e))
+    }
+
+    /// What a key is found by: our label, or the `CKA_ID` that the module gives it.
+    fn naming(&self, which: Which) -> Attribute {
+        match self.maker_id(which).and_then(hex) {
+            Some(id) => Attribute::Id(id),
+            None => Attribute::Label(which.label().as_bytes().to_vec()),
+        }
+    }
+
+    fn name_of(&self, which: Which) -> String {
+        match self.maker_id(which) {
+            Some(id) => format!("CKA_ID {id}"),
+            None => format!("label {}", which.label()),
+        }
+    }
+
+    fn maker_id(&self, which: Which) -> Option<&str> {
+        let keys = &self.profile?.keys;
+        match which {
+            Which::Seal => keys.seal_id.as_deref(),
+            Which::Sign => keys.sign_id.as_deref(),
+        }
     }
 
     /// The one object of that class with the key's label.
@@ -91,7 +113,7 @@ impl Objects<'_> {
             [one] => Ok(*one),
             several => Err(self.unfit(
                 which,
-                format!("{} objects have the label {}", several.len(), which.label()),
+                format!("{} objects have the {}", several.len(), self.name_of(which)),
             )),
         }
     }

@@ -6,6 +6,9 @@ mod generate;
 mod keys;
 mod module;
 mod profile;
+mod profiles;
+#[allow(unsafe_code)]
+mod raw;
 mod session;
 mod token;
 mod uri;
@@ -17,7 +20,10 @@ use crate::model::TokenIdentity;
 use crate::ports::{Token, TokenError, TokenProvider};
 
 pub use keys::{SEAL_LABEL, SIGN_LABEL};
-pub use profile::{Mechanisms, NotAProfile, PeerPoint, Profile, Quirks, ReadWriteSession, Tried};
+pub use profile::{
+    KeyHabits, MadeBy, Mechanisms, NotAProfile, PeerPoint, Profile, Proof, PublicHalf, Quirks,
+    ReadWriteSession, Tried,
+};
 pub use uri::{ObjectType, TokenUri, URI_MAX, UriRefused};
 
 use module::{Module, Present};
@@ -28,8 +34,11 @@ use token::Pkcs11Token;
 pub struct ModuleConfig {
     /// The path of its library.
     pub path: PathBuf,
-    /// What is known of it. Without a profile the standard's rules and the module's word are believed.
-    pub profile: Option<Profile>,
+    /// What is known of it: of these, the first that is for a token's maker. Without a profile the
+    /// standard's rules and the module's word are believed.
+    pub profiles: Vec<Profile>,
+    /// The folder that [`Quirks::start`] is about.
+    pub folder: Option<PathBuf>,
 }
 
 /// All tokens of some modules. A module is loaded when it is first needed, once in a process; it is
@@ -67,6 +76,23 @@ impl Pkcs11Provider {
         let each = self.configs.iter().enumerate();
         each.map(|(at, config)| (config.path.clone(), tokens_of(at)))
             .collect()
+    }
+
+    /// What people have to know of the tokens that are present, by the name of their profile.
+    pub fn cautions(&self) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = Vec::new();
+        for (module, token) in self.find().tokens {
+            let Some(profile) = module.profile_for(&token.identity.manufacturer) else {
+                continue;
+            };
+            for caution in profile.cautions() {
+                let one = (profile.name.clone(), caution);
+                if !all.contains(&one) {
+                    all.push(one);
+                }
+            }
+        }
+        all
     }
 
     fn module(&self, at: usize) -> Result<Arc<Module>, TokenError> {

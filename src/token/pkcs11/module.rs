@@ -2,6 +2,7 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +14,7 @@ use crate::model::{TokenIdentity, TokenKind};
 use crate::ports::TokenError;
 
 use super::errors::words;
+use super::raw;
 use super::uri::TokenUri;
 use super::{ModuleConfig, Profile};
 
@@ -41,7 +43,7 @@ pub(super) struct Module {
     /// The canonical path of the library.
     pub(super) path: PathBuf,
     pub(super) context: Pkcs11,
-    pub(super) profile: Option<Profile>,
+    profiles: Vec<Profile>,
 }
 
 /// A token in a slot.
@@ -61,10 +63,8 @@ pub(super) struct Walk {
 impl Module {
     /// Loads and initialises the library, if this process has not yet.
     pub(super) fn load(config: &ModuleConfig) -> Result<Self, TokenError> {
-        let check = config
-            .profile
-            .as_ref()
-            .map(|profile| profile.check.as_str());
+        let check = config.profiles.first();
+        let check = check.map(|profile| profile.check.as_str());
         let failed = |reason: String| TokenError::Module {
             path: config.path.display().to_string(),
             reason: match check {
@@ -90,7 +90,9 @@ impl Module {
             return Err(failed("it was lost".to_owned()));
         };
         if driver.users == 0 {
-            driver.ours = initialise(&driver.context).map_err(|e| failed(not_ready(&e)))?;
+            let parameters = parameters(config).map_err(&failed)?;
+            driver.ours = initialise(&driver.context, parameters.as_deref())
+                .map_err(|e| failed(not_ready(&e)))?;
             driver.process = std::process::id();
         }
         driver.users += 1;
@@ -98,8 +100,25 @@ impl Module {
         Ok(Self {
             path,
             context,
-            profile: config.profile.clone(),
+            profiles: config.profiles.clone(),
         })
+    }
+
+    /// The profile for the tokens of this manufacturer.
+    pub(super) fn profile_for(&self, manufacturer: &str) -> Option<&Profile> {
+        let mut profiles = self.profiles.iter();
+        profiles.find(|profile| profile.is_for(manufacturer))
+    }
+
+    /// What a token says of itself, whatever its clock says.
+    pub(super) fn token_info(&self, slot: Slot) -> Result<TokenInfo, Error> {
+        match self.context.get_token_info(slot) {
+            // The module answered, and the answer could not be read.
+            Err(Error::ParseInt(_) | Error::Utf8(_)) => {
+                raw::token_info_without_clock(&self.path, slot)
+            }
+            told => told,
+        }
     }
 
     /// All initialised tokens. A slot that cannot be read does not hide the others.
@@ -113,7 +132,7 @@ impl Module {
             })?;
         let mut walk = Walk::default();
         for slot in slots {
-            match self.context.get_token_info(slot) {
+            match self.token_info(slot) {
                 Ok(info) if info.token_initialized() => {
                     let identity = identity_of(&info);
                     walk.present.push(Present { slot, identity });
@@ -177,9 +196,29 @@ impl Drop for Module {
     }
 }
 
+/// The text that the module is to be initialised with, if it wants one.
+fn parameters(config: &ModuleConfig) -> Result<Option<CString>, String> {
+    let start = config.profiles.first();
+    let Some(start) = start.and_then(|profile| profile.quirks.start.as_deref()) else {
+        return Ok(None);
+    };
+    let folder = config.folder.as_deref().and_then(Path::to_str);
+    let folder = folder
+        .ok_or("nothing says in which folder its token lies (folder = \"…\" in its [[module]])")?;
+    // It stands between quotes there.
+    if folder.contains(['\'', '"', '\\']) {
+        return Err("its folder has a quote or a backslash in its name".to_owned());
+    }
+    let text = CString::new(start.replace("FOLDER", folder));
+    text.map(Some).map_err(|e| e.to_string())
+}
+
 /// Initialises; says whether it was we who did.
-fn initialise(context: &Pkcs11) -> Result<bool, Error> {
-    let initialise = |flags| context.initialize(CInitializeArgs::new(flags));
+fn initialise(context: &Pkcs11, parameters: Option<&CStr>) -> Result<bool, Error> {
+    let initialise = |flags| match parameters {
+        Some(text) => raw::initialise_with(context, flags, text),
+        None => context.initialize(CInitializeArgs::new(flags)),
+    };
     let first = match initialise(CInitializeFlags::OS_LOCKING_OK) {
         // Some modules have no locks, and need none: one thread uses them.
         Err(Error::Pkcs11(RvError::CantLock, _)) => initialise(CInitializeFlags::empty()),

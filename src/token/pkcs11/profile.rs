@@ -1,15 +1,12 @@
 //! Profiles: what has to be known of a module and cannot be asked of it. They lie in `hsm-config`, one
-//! TOML file each, and are compiled in.
+//! TOML file each, and are compiled in. `hsm-config/README.md` tells the fields to people.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// The profiles that are compiled in: the name of the file without its suffix, and its text.
-const BUILT_IN: [(&str, &str); 1] = [(
-    "softhsm2",
-    include_str!("../../../hsm-config/softhsm2.toml"),
-)];
+use crate::ports::PinRules;
+use crate::secret::PIN_MAX;
 
 /// A profile.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -21,14 +18,26 @@ pub struct Profile {
     pub description: String,
     /// Where the library may lie, absolute; the first one that exists is meant.
     pub library: Vec<PathBuf>,
+    /// Where several profiles share a library: what the token's manufacturer begins with.
+    pub maker: Option<String>,
+    /// Whether the module is used wherever it is installed, without being named.
+    pub automatic: bool,
+    /// The documents that it was written from.
+    pub documents: Vec<String>,
     /// The commands that initialise a token, for people to read; breakglass never runs them.
     pub prepare: Vec<String>,
     /// What to look at when the module cannot be used or shows no token.
     pub check: String,
+    /// What people have to know before they rely on such a token; shown with it.
+    pub caution: Option<String>,
     /// What it was tried with; absent where the profile was written from documents alone.
     pub tried: Option<Tried>,
     /// What the module can do.
     pub mechanisms: Mechanisms,
+    /// Its PIN.
+    pub pin: PinRules,
+    /// Its keys.
+    pub keys: KeyHabits,
     /// What it wants done differently.
     pub quirks: Quirks,
 }
@@ -53,14 +62,68 @@ pub struct Mechanisms {
     pub rsa_oaep_sha256: bool,
 }
 
-/// What a module wants done differently.
+/// The keys on a module's tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyHabits {
+    /// Who makes them.
+    pub made_by: MadeBy,
+    /// Whether their public halves can be read before the PIN was given.
+    pub public: PublicHalf,
+    /// What they say of themselves.
+    pub proof: Proof,
+    /// How many bytes their `CKA_ID` has.
+    pub id_length: usize,
+    /// Where the module gives the keys their names: `CKA_ID` of the seal key, in hexadecimal.
+    pub seal_id: Option<String>,
+    /// And of the sign key.
+    pub sign_id: Option<String>,
+}
+
+/// Who makes the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MadeBy {
+    /// `token generate`.
+    Breakglass,
+    /// The maker's own tools; the commands stand in `prepare`.
+    Maker,
+}
+
+/// When the public halves can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicHalf {
+    /// At any time.
+    Open,
+    /// Only after the login.
+    Login,
+}
+
+/// What the private keys must say of themselves. Each further step down proves less, and is told to people
+/// whenever the token is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proof {
+    /// Made on the token and never out of it: also `CKA_LOCAL`.
+    Local,
+    /// Never out of it as far as it can tell: `CKA_ALWAYS_SENSITIVE` and `CKA_NEVER_EXTRACTABLE`.
+    History,
+    /// Cannot be taken out now: `CKA_SENSITIVE` and not `CKA_EXTRACTABLE`.
+    Now,
+}
+
+/// What a module wants done differently.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quirks {
     /// How the peer's point is handed to `CKM_ECDH1_DERIVE`.
     pub peer_point: PeerPoint,
     /// Which sessions are opened for what only reads.
     pub read_write_session: ReadWriteSession,
+    /// The text for `pReserved` of `C_Initialize`, in which FOLDER stands for the folder that the
+    /// configuration names.
+    pub start: Option<String>,
 }
 
 /// The two forms of a point (PKCS#11 3.0 current mechanisms, section 2.3.7: a token must take the first
@@ -94,12 +157,27 @@ impl Default for Mechanisms {
     }
 }
 
+impl Default for KeyHabits {
+    /// What the standard allows to everybody, and the strongest proof.
+    fn default() -> Self {
+        Self {
+            made_by: MadeBy::Breakglass,
+            public: PublicHalf::Open,
+            proof: Proof::Local,
+            id_length: 16,
+            seal_id: None,
+            sign_id: None,
+        }
+    }
+}
+
 impl Default for Quirks {
     /// What the standard demands of every module.
     fn default() -> Self {
         Self {
             peer_point: PeerPoint::Raw,
             read_write_session: ReadWriteSession::Auto,
+            start: None,
         }
     }
 }
@@ -107,48 +185,51 @@ impl Default for Quirks {
 /// Why a text is no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a profile of a module: {0}")]
-pub struct NotAProfile(String);
+pub struct NotAProfile(pub(super) String);
+
+/// The longest `CKA_ID` that is made, in bytes.
+const ID_MAX: usize = 32;
 
 impl Profile {
     /// Reads a profile.
     ///
     /// # Errors
-    /// [`NotAProfile`] for what is no TOML, has unknown or missing fields, names a library by a relative
-    /// path, or was tried on no day of the calendar.
+    /// [`NotAProfile`] for what is no TOML, has unknown or missing fields, or says what cannot be.
     pub fn parse(text: &str) -> Result<Self, NotAProfile> {
         let profile: Self = toml::from_str(text).map_err(|e| NotAProfile(e.to_string()))?;
-        if let Some(path) = profile.library.iter().find(|path| !path.is_absolute()) {
-            return Err(NotAProfile(format!("{} is not absolute", path.display())));
+        match profile.impossible() {
+            Some(why) => Err(NotAProfile(why)),
+            None => Ok(profile),
         }
-        if let Some(tried) = &profile.tried
+    }
+
+    fn impossible(&self) -> Option<String> {
+        if let Some(path) = self.library.iter().find(|path| !path.is_absolute()) {
+            return Some(format!("{} is not absolute", path.display()));
+        }
+        if let Some(tried) = &self.tried
             && tried.on.parse::<jiff::civil::Date>().is_err()
         {
-            return Err(NotAProfile(format!("{} is not a day", tried.on)));
+            return Some(format!("{} is not a day", tried.on));
         }
-        Ok(profile)
-    }
-
-    /// The names of all profiles that are compiled in.
-    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
-        BUILT_IN.iter().map(|(name, _)| *name)
-    }
-
-    /// The profile of this name that is compiled in.
-    ///
-    /// # Errors
-    /// [`NotAProfile`] where there is none of the name.
-    pub fn built_in(name: &str) -> Result<Self, NotAProfile> {
-        let known = BUILT_IN.iter().find(|(known, _)| *known == name);
-        match known {
-            Some((_, text)) => Self::parse(text),
-            None => {
-                let names: Vec<_> = Self::built_in_names().collect();
-                Err(NotAProfile(format!(
-                    "none is called \"{name}\"; there is {}",
-                    names.join(", ")
-                )))
-            }
+        if !(1..=self.pin.max).contains(&self.pin.min) || self.pin.max > PIN_MAX {
+            return Some(format!("a PIN has 1 to {PIN_MAX} bytes"));
         }
+        if !(1..=ID_MAX).contains(&self.keys.id_length) {
+            return Some(format!("a CKA_ID has 1 to {ID_MAX} bytes"));
+        }
+        let ids = [&self.keys.seal_id, &self.keys.sign_id];
+        let bad = |id: &&String| hex(id).is_none_or(|bytes| bytes.is_empty());
+        if let Some(id) = ids.into_iter().flatten().find(bad) {
+            return Some(format!("\"{id}\" is no CKA_ID in hexadecimal"));
+        }
+        if ids[0].is_some() != ids[1].is_some() || ids[0].is_some() && ids[0] == ids[1] {
+            return Some("seal_id and sign_id go together, and differ".to_owned());
+        }
+        if ids[0].is_some() && self.keys.made_by == MadeBy::Breakglass {
+            return Some("keys that have their names from the maker are made by the maker".into());
+        }
+        None
     }
 
     /// The first of the library's places where a file is.
@@ -156,54 +237,55 @@ impl Profile {
         let found = self.library.iter().find(|path| path.is_file());
         found.map(PathBuf::as_path)
     }
+
+    /// Whether a library of this file name can be one of the profile's.
+    pub fn is_of_library(&self, path: &Path) -> bool {
+        let mut names = self.library.iter().map(|library| library.file_name());
+        names.any(|name| name == path.file_name())
+    }
+
+    /// Whether the profile is for tokens of this manufacturer.
+    pub(super) fn is_for(&self, manufacturer: &str) -> bool {
+        let maker = self.maker.as_deref();
+        maker.is_none_or(|maker| manufacturer.starts_with(maker))
+    }
+
+    /// What people have to know before they rely on a token under this profile.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        if self.tried.is_none() {
+            all.push(format!(
+                "the profile {} was written from documents and has not been tried on such a token ({})",
+                self.name,
+                self.documents.join("; ")
+            ));
+        }
+        match self.keys.proof {
+            Proof::Local => {}
+            Proof::History => all.push(
+                "it does not say of its keys that they were made on it (CKA_LOCAL), only that they were \
+                 always sensitive and never extractable"
+                    .to_owned(),
+            ),
+            Proof::Now => all.push(
+                "it does not say of its keys that they were made on it, nor that they never left it; only \
+                 that they cannot be taken out now. Make them with breakglass, and with nothing else"
+                    .to_owned(),
+            ),
+        }
+        if !self.pin.checked {
+            all.push(
+                "it checks no PIN: whoever reaches it with this machine's credentials can use its keys"
+                    .to_owned(),
+            );
+        }
+        all.extend(self.caution.clone());
+        all
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_profile_that_is_compiled_in_can_be_read() {
-        for name in Profile::built_in_names() {
-            let profile = Profile::built_in(name).unwrap();
-            assert_eq!(profile.name, name);
-            assert!(!profile.library.is_empty() && !profile.prepare.is_empty());
-            assert!(profile.mechanisms.ec || profile.mechanisms.rsa_oaep_sha256);
-        }
-        assert!(Profile::built_in("nosuch").is_err());
-    }
-
-    #[test]
-    fn every_file_in_hsm_config_is_compiled_in() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("hsm-config");
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|suffix| suffix == "toml"))
-            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-            .collect();
-        files.sort();
-        let mut names: Vec<_> = Profile::built_in_names().collect();
-        names.sort_unstable();
-        assert_eq!(files, names);
-    }
-
-    #[test]
-    fn a_profile_with_anything_else_in_it_is_refused() {
-        let (_, good) = BUILT_IN[0];
-        assert!(Profile::parse(good).is_ok());
-        for (from, to) in [
-            ("name =", "nickname = \"x\"\nname ="),
-            ("ec = true", "ec = 1"),
-            ("ec = true", ""),
-            ("peer_point = \"raw\"", "peer_point = \"hybrid\""),
-            ("session = \"auto\"", "session = \"never\""),
-            ("\"/usr/lib/softhsm", "\"softhsm"),
-            ("on = \"2026-11-24\"", "on = \"2026-02-30\""),
-        ] {
-            let bad = good.replacen(from, to, 1);
-            assert_ne!(bad, good, "{from}");
-            assert!(Profile::parse(&bad).is_err(), "{to}");
-        }
-    }
+/// Bytes in hexadecimal, of either case.
+pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
+    let decoded = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes());
+    decoded.ok()
 }

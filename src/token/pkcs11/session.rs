@@ -11,7 +11,7 @@ use crate::secret::Pin;
 
 use super::errors::{device, silent, told};
 use super::module::{Module, identity_of};
-use super::profile::ReadWriteSession;
+use super::profile::{Profile, ReadWriteSession};
 
 /// What a session is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,15 +26,18 @@ pub(super) struct Place<'a> {
     pub(super) slot: Slot,
     pub(super) identity: &'a TokenIdentity,
     pub(super) name: &'a str,
+    pub(super) profile: Option<&'a Profile>,
 }
 
-/// Logs out when it goes; the session closes behind it.
-struct Login<'a>(&'a Session);
+/// Logs out when it goes; the session closes behind it. Of a token that checks no PIN there is no login.
+struct Login<'a>(Option<&'a Session>);
 
 impl Drop for Login<'_> {
     fn drop(&mut self) {
-        // The session is closed next, which ends the login too.
-        let _ = self.0.logout();
+        if let Some(session) = self.0 {
+            // The session is closed next, which ends the login too.
+            let _ = session.logout();
+        }
     }
 }
 
@@ -42,7 +45,7 @@ impl Place<'_> {
     /// Reads what the token says of itself, and makes sure that it is still the same one: slots are
     /// numbers, and another token may sit in this one by now.
     pub(super) fn info(&self) -> Result<TokenInfo, TokenError> {
-        let info = self.module.context.get_token_info(self.slot);
+        let info = self.module.token_info(self.slot);
         let info = info.map_err(|e| silent(self.name, &e))?;
         if info.token_initialized() && identity_of(&info) == *self.identity {
             Ok(info)
@@ -71,28 +74,46 @@ impl Place<'_> {
         access: Access,
         act: impl FnOnce(&Session) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
+        let rules = self.profile.map(|profile| profile.pin.clone());
+        let rules = rules.unwrap_or_default();
+        if rules.checked {
+            rules.check(pin).map_err(|misfit| TokenError::PinMisfit {
+                token: self.name.to_owned(),
+                misfit,
+            })?;
+        }
         let session = self.open(access)?;
         let info = self.info()?;
-        if info.user_pin_locked() {
-            return Err(TokenError::PinLocked {
-                token: self.name.to_owned(),
-            });
-        }
-        if !info.login_required() {
-            return Err(device(
-                self.name,
-                "it asks for no PIN, so a PIN would prove nothing",
-            ));
-        }
-        let login = self.login(&session, pin).map_err(|e| self.gone_or(e))?;
+        let login = if rules.checked {
+            self.must_ask(&info)?;
+            self.login(&session, pin).map_err(|e| self.gone_or(e))?
+        } else {
+            Login(None)
+        };
         let done = act(&session);
         drop(login);
         done.map_err(|e| self.gone_or(e))
     }
 
+    /// A PIN is sent only where it is not blocked and proves something.
+    fn must_ask(&self, info: &TokenInfo) -> Result<(), TokenError> {
+        if info.user_pin_locked() {
+            return Err(TokenError::PinLocked {
+                token: self.name.to_owned(),
+            });
+        }
+        if info.login_required() {
+            return Ok(());
+        }
+        let reason = "it asks for no PIN, so a PIN would prove nothing";
+        Err(device(self.name, reason))
+    }
+
     fn open(&self, access: Access) -> Result<Session, TokenError> {
-        let quirks = self.module.profile.as_ref().map(|profile| profile.quirks);
-        let sessions = quirks.unwrap_or_default().read_write_session;
+        let sessions = self
+            .profile
+            .map(|profile| profile.quirks.read_write_session);
+        let sessions = sessions.unwrap_or(ReadWriteSession::Auto);
         let context = &self.module.context;
         let opened = if access == Access::Write || sessions == ReadWriteSession::Always {
             context.open_rw_session(self.slot)
@@ -115,7 +136,7 @@ impl Place<'_> {
         let answer = session.login_with_raw(UserType::User, &pin);
         drop(pin);
         let Err(error) = answer else {
-            return Ok(Login(session));
+            return Ok(Login(Some(session)));
         };
         let Error::Pkcs11(code, _) = error else {
             return Err(told(self.name, "logging in", &error));

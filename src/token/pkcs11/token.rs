@@ -6,20 +6,32 @@ use cryptoki::mechanism::elliptic_curve::{EcKdf, Ecdh1DeriveParams};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsOaepParams, PkcsOaepSource};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use cryptoki::types::Ulong;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::model::{TokenIdentity, TokenKeys};
-use crate::ports::{KeyReply, KeyRequest, PinStatus, Token, TokenError};
+use crate::ports::{KeyReply, KeyRequest, PinRules, PinStatus, Token, TokenError};
 use crate::secret::{Pin, SharedSecret};
 
 use super::errors::{device, told};
 use super::keys::{Objects, Which, der_point, is_point};
 use super::module::{Module, Present};
-use super::profile::{Mechanisms, PeerPoint, Quirks};
+use super::profile::{KeyHabits, MadeBy, Mechanisms, PeerPoint, Profile, PublicHalf};
 use super::session::{Access, Place, pin_status};
+
+/// The head of a `DigestInfo` of SHA-256 (RFC 8017, section 9.2, note 1).
+const DIGEST_INFO_SHA256: [u8; 19] = [
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
+    0x00, 0x04, 0x20,
+];
+
+/// What RSASSA-PKCS1-v1_5 pads: the digest and what it is one of, 51 bytes.
+fn digest_info(message: &[u8]) -> Vec<u8> {
+    [&DIGEST_INFO_SHA256[..], &Sha256::digest(message)].concat()
+}
 
 /// A token in a slot of a module. It keeps the module alive, and no session: each operation opens its own.
 pub(super) struct Pkcs11Token {
@@ -46,23 +58,30 @@ impl Pkcs11Token {
             slot: self.slot,
             identity: &self.identity,
             name: &self.name,
+            profile: self.profile(),
         }
     }
 
-    pub(super) fn mechanisms(&self) -> Mechanisms {
-        self.module
-            .profile
-            .as_ref()
-            .map(|profile| profile.mechanisms)
-            .unwrap_or_default()
+    fn objects<'s>(&'s self, session: &'s Session) -> Objects<'s> {
+        Objects {
+            session,
+            name: &self.name,
+            profile: self.profile(),
+        }
     }
 
-    fn quirks(&self) -> Quirks {
-        self.module
-            .profile
-            .as_ref()
-            .map(|profile| profile.quirks)
-            .unwrap_or_default()
+    pub(super) fn profile(&self) -> Option<&Profile> {
+        self.module.profile_for(&self.identity.manufacturer)
+    }
+
+    pub(super) fn mechanisms(&self) -> Mechanisms {
+        let own = self.profile().map(|profile| profile.mechanisms);
+        own.unwrap_or_default()
+    }
+
+    pub(super) fn key_habits(&self) -> KeyHabits {
+        let own = self.profile().map(|profile| profile.keys.clone());
+        own.unwrap_or_default()
     }
 
     /// The mechanisms that the token lists.
@@ -92,34 +111,56 @@ impl Token for Pkcs11Token {
         Ok(pin_status(&self.place().info()?))
     }
 
+    fn pin_rules(&self) -> PinRules {
+        let own = self.profile().map(|profile| profile.pin.clone());
+        own.unwrap_or_default()
+    }
+
+    fn cautions(&self) -> Vec<String> {
+        match self.profile() {
+            Some(profile) => profile.cautions(),
+            None => vec![
+                "there is no profile for its module: the standard's rules and its own word are believed"
+                    .to_owned(),
+            ],
+        }
+    }
+
     fn keys(&mut self) -> Result<TokenKeys, TokenError> {
-        self.place().in_session(|session| {
-            Objects {
-                session,
-                name: &self.name,
-            }
-            .token_keys()
+        let place = self.place();
+        if self.key_habits().public == PublicHalf::Login {
+            // Such a module shows nothing before the login, as if there were nothing.
+            place.info()?;
+            return Err(TokenError::KeysNeedPin {
+                token: self.name.clone(),
+            });
+        }
+        place.in_session(|session| self.objects(session).token_keys())
+    }
+
+    fn keys_with_pin(&mut self, pin: &Pin) -> Result<TokenKeys, TokenError> {
+        self.place().logged_in(pin, Access::Read, |session| {
+            self.objects(session).token_keys()
         })
     }
 
     fn generate(&mut self, pin: &Pin) -> Result<TokenKeys, TokenError> {
+        if self.key_habits().made_by == MadeBy::Maker {
+            let profile = self.profile().map(|profile| profile.name.clone());
+            return Err(TokenError::MakersKeys {
+                token: self.name.clone(),
+                profile: profile.unwrap_or_default(),
+            });
+        }
         let kind = self.kind_to_generate()?;
         self.place().logged_in(pin, Access::Write, |session| {
-            let objects = Objects {
-                session,
-                name: &self.name,
-            };
-            self.generate_both(&objects, kind)
+            self.generate_both(&self.objects(session), kind)
         })
     }
 
     fn check_keys(&mut self, pin: &Pin) -> Result<(), TokenError> {
         self.place().logged_in(pin, Access::Read, |session| {
-            let objects = Objects {
-                session,
-                name: &self.name,
-            };
-            self.check_both(&objects)
+            self.check_both(&self.objects(session))
         })
     }
 
@@ -140,10 +181,7 @@ impl Token for Pkcs11Token {
             }
         }
         self.place().logged_in(pin, Access::Read, |session| {
-            let objects = Objects {
-                session,
-                name: &self.name,
-            };
+            let objects = self.objects(session);
             requests
                 .iter()
                 .map(|request| self.answer(&objects, request))
@@ -177,7 +215,8 @@ impl Pkcs11Token {
     ) -> Result<SharedSecret, TokenError> {
         let key = self.private_of_type(objects, Which::Seal, KeyType::EC)?;
         let der = der_point(point);
-        let peer: &[u8] = match self.quirks().peer_point {
+        let form = self.profile().map(|profile| profile.quirks.peer_point);
+        let peer: &[u8] = match form.unwrap_or(PeerPoint::Raw) {
             PeerPoint::Raw => point,
             PeerPoint::Der => &der,
         };
@@ -226,7 +265,9 @@ impl Pkcs11Token {
     }
 
     /// ECDSA over the digest that we make ourselves (`r || s`, 64 bytes; PKCS#11 3.0 current mechanisms,
-    /// section 2.3.1), or RSASSA-PKCS1-v1_5 with SHA-256 (as long as the modulus).
+    /// section 2.3.1), or RSASSA-PKCS1-v1_5 with SHA-256 (as long as the modulus). A
+    /// module that does not hash for that pads our digest (`CKM_RSA_PKCS`; section 2.1.6); one that does may
+    /// refuse the other (a TPM).
     pub(super) fn sign(
         &self,
         objects: &Objects<'_>,
@@ -236,7 +277,10 @@ impl Pkcs11Token {
         let session = objects.session;
         let signed = match objects.key_type(Which::Sign, key)? {
             KeyType::EC => session.sign(&Mechanism::Ecdsa, key, &Sha256::digest(message)),
-            KeyType::RSA => session.sign(&Mechanism::Sha256RsaPkcs, key, message),
+            KeyType::RSA if self.listed()?.contains(&MechanismType::SHA256_RSA_PKCS) => {
+                session.sign(&Mechanism::Sha256RsaPkcs, key, message)
+            }
+            KeyType::RSA => session.sign(&Mechanism::RsaPkcs, key, &digest_info(message)),
             other => return Err(objects.unfit(Which::Sign, format!("it is of type {other}"))),
         };
         signed.map_err(|e| told(&self.name, "signing", &e))
