@@ -88,6 +88,35 @@ fn what_is_changed_moved_or_cut_off_ends_with_the_right_exit_code() {
     cut_off(&mut scene);
 }
 
+/// A station whose name is the rotator's, and whose key is not, is not taken for it.
+#[test]
+fn a_borrowed_name_makes_no_rotator() {
+    let mut scene = Scene::sealed(USERS);
+    let ours = scene.station().to_owned();
+    let status = scene.run(&["status", "--json"]).json();
+    let fingerprint = status["fingerprint"].as_str().expect("a digest").to_owned();
+    let theirs = scene.new_station("theirs");
+    let config = theirs.join("config.toml");
+    let text = fs::read_to_string(&config).expect("text");
+    let named = text.replace("name = \"theirs\"", "name = \"station\"");
+    assert_ne!(named, text);
+    fs::write(&config, named).expect("ours");
+    scene.go_to(theirs);
+    scene.run(&["trust", &fingerprint]).ended(0);
+    scene.run(&unseal_args(USERS, &["true"])).ended(3);
+    scene.go_to(ours);
+    let seen = scene.run(&["ledger", "verify"]).ended(0);
+    let rows = |beginning: &str| {
+        let rows = seen.text.lines().filter(|row| row.starts_with(beginning));
+        rows.count()
+    };
+    assert_eq!(
+        (rows("rotator station "), rows("station station ")),
+        (1, 1),
+        "{seen}"
+    );
+}
+
 /// The end cut off: told by a station that remembers; by one that does not, at least not called complete.
 fn cut_off(scene: &mut Scene) {
     let good = scene.run(&["ledger", "verify", "--json"]).ended(0).json();

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use breakglass::format::Rotator;
 use breakglass::format::dsse::{Envelope, EnvelopeSignature};
 use breakglass::manifest::Chain;
-use breakglass::ops;
+use breakglass::ops::{self, Change};
 
+use crate::bytes::tiny;
 use crate::rich::{vault_a, vault_b};
+use crate::soft;
 use crate::world::Safe;
 use crate::{counted, long};
 
@@ -126,4 +129,44 @@ fn no_signature_fits_another_manifest() {
         }
     }
     counted("signatures of manifests in other places", cases);
+}
+
+/// Not told, because nothing changes that anybody rests on: another good signature over the same payload.
+#[test]
+fn another_good_signature_changes_nothing() {
+    let safe = tiny();
+    let second = Rotator {
+        name: soft::name("second"),
+        public: soft::signer("second").public().to_vec(),
+    };
+    safe.change(&Change::AddRotator(second)).expect("changed");
+    safe.rotate(&["prod"]).expect("rotated");
+    let retired = Change::RetireRotator(soft::name("second"));
+    safe.change(&retired).expect("changed");
+    let told = safe.told().expect("good");
+    let put = |path: &str, envelope: &Envelope| {
+        safe.shelf.put(path, &envelope.to_bytes().expect("JSON"));
+        assert_eq!(safe.told().expect("good"), told, "{path}");
+        assert!(safe.verify().expect("good").documents.failure().is_none());
+    };
+    // The signers in another order, and the other form of an ECDSA signature.
+    let path = "manifest/00000002.json";
+    let mut manifest = envelope(&safe.shelf.get(path));
+    manifest.signatures.reverse();
+    put(path, &manifest);
+    let signature = &mut manifest.signatures[0].sig;
+    let form = p256::ecdsa::Signature::from_slice(signature).expect("a signature");
+    let (r, s) = form.split_scalars();
+    let other = p256::ecdsa::Signature::from_scalars(r, -*s).expect("a signature");
+    *signature = other.to_bytes().to_vec();
+    put(path, &manifest);
+    // A rotator that was one then, and is retired now.
+    for path in safe.shelf.under("generation/prod/00000002/") {
+        let mut document = envelope(&safe.shelf.get(&path));
+        document.signatures.clear();
+        let signed = breakglass::crypto::sign(document, &soft::signer("second"));
+        put(&path, &signed);
+    }
+    let opened = safe.unseal(&["deploy"]).expect("it opens");
+    assert_eq!(opened[0].0, "AKIA0000000000000002");
 }
