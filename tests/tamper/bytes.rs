@@ -104,23 +104,24 @@ pub fn verdict(safe: &Safe) -> Option<(Class, &'static str)> {
     }
 }
 
+/// What `status`, `rotate`, `unseal` and `ledger log` refuse with.
+pub fn refusals(safe: &Safe) -> Vec<Option<(Class, &'static str)>> {
+    vec![
+        class(safe.told()),
+        class(safe.rotate(&[])),
+        class(safe.unseal(&["deploy"])),
+        class(safe.log()),
+    ]
+}
+
 /// Every command that begins with the vault's papers refuses, and nobody asks AWS anything.
 pub fn refused_by_all(safe: &Safe, what: &str) {
     let calls = safe.iam.calls.get();
     let anchor = safe.anchor.get();
-    let refusals = [
-        class(safe.told()),
-        class(safe.rotate(&[])),
-        class(safe.unseal(&["deploy"])),
-        verdict(safe),
-        class(safe.log()),
-    ];
-    for refusal in refusals {
-        assert!(
-            matches!(refusal, Some((Class::Integrity, _))),
-            "{what}: {refusals:?}"
-        );
-    }
+    let mut refusals = refusals(safe);
+    refusals.push(verdict(safe));
+    let integrity = |refusal: &Option<_>| matches!(refusal, Some((Class::Integrity, _)));
+    assert!(refusals.iter().all(integrity), "{what}: {refusals:?}");
     assert_eq!(safe.iam.calls.get(), calls, "{what}: AWS was asked");
     assert_eq!(safe.anchor.get(), anchor, "{what}: it was remembered");
 }
