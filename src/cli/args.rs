@@ -396,7 +396,8 @@ pub struct Unseal {
 
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
-    /// Check every hash and signature (intact), and compare with what this machine remembers (complete)
+    /// Check every hash, signature and sealed document (intact), and compare with what this machine remembers
+    /// (complete)
     Verify,
     /// Show the entries
     Log {

@@ -48,6 +48,9 @@ pub enum Malformed {
     /// Not an envelope.
     #[error("not a signed document: {0}")]
     Envelope(String),
+    /// An envelope in another spelling than the one in which it is written.
+    #[error("a signed document that is not written in the one way that it must be")]
+    Spelling,
     /// An envelope of something else, or of another version.
     #[error("a document of type \"{found}\" where \"{wanted}\" belongs")]
     Type {
@@ -74,7 +77,9 @@ impl Envelope {
         })
     }
 
-    /// Reads an envelope of one kind of document. Whether anybody signed it is the next question.
+    /// Reads an envelope of one kind of document, written as [`Envelope::to_bytes`] writes it and in no
+    /// other way: no byte of a file can be changed without being noticed, not even a blank. Whether anybody
+    /// signed it is the next question.
     ///
     /// # Errors
     /// [`Malformed`].
@@ -85,7 +90,11 @@ impl Envelope {
         let envelope: Self =
             serde_json::from_slice(bytes).map_err(|e| Malformed::Envelope(e.to_string()))?;
         envelope.expect_type::<D>()?;
-        Ok(envelope)
+        if envelope.to_bytes()? == bytes {
+            Ok(envelope)
+        } else {
+            Err(Malformed::Spelling)
+        }
     }
 
     /// The document inside.

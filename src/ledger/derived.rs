@@ -2,6 +2,8 @@
 //! tlog-tiles under `ledger/`. They make opening fast and serve other people's tools. What lies there is
 //! compared with a signed root before it is used; losing it loses nothing.
 
+use std::collections::BTreeSet;
+
 use tlog_tiles::{Hash, record_hash};
 
 use super::bundle::{self, BUNDLE_MAX, Bundles};
@@ -20,6 +22,9 @@ pub struct Derived {
     pub missing: Vec<StoreKey>,
     /// The names of those that are not as they must be. A checkpoint that is merely older is one too.
     pub wrong: Vec<StoreKey>,
+    /// The names of what lies among them and is none, and of older partial tiles that are not as they were.
+    /// Nothing reads them.
+    pub odd: Vec<StoreKey>,
 }
 
 impl Derived {
@@ -27,6 +32,58 @@ impl Derived {
     pub fn is_ok(&self) -> bool {
         self.missing.is_empty() && self.wrong.is_empty()
     }
+}
+
+/// Looks at what lies where the derived objects do and is none of those that must be there, whose names are
+/// `known`: partial tiles of older heads, which stay until their tile is full, must be its beginning (if
+/// that is not right itself, they are not judged). All else is odd.
+pub(super) fn find_odd(
+    store: &dyn Store,
+    known: &BTreeSet<StoreKey>,
+    found: &mut Derived,
+) -> Result<(), LedgerError> {
+    let folder = names::tiles()?;
+    let Ok(all) = store.list_all(&folder) else {
+        // A link, a pipe, a name that nothing of ours has.
+        found.odd.push(folder);
+        return Ok(());
+    };
+    for name in all {
+        if !known.contains(&name) && !is_beginning(store, known, found, &name) {
+            found.odd.push(name);
+        }
+    }
+    found.odd.sort_unstable();
+    Ok(())
+}
+
+/// Whether this is a partial tile, and the beginning of the one that must be there.
+fn is_beginning(
+    store: &dyn Store,
+    known: &BTreeSet<StoreKey>,
+    found: &Derived,
+    name: &StoreKey,
+) -> bool {
+    let Some((tile, width)) = names::partial(name) else {
+        return false;
+    };
+    let Some(whole) = names::wider(known, tile, width) else {
+        return false;
+    };
+    if found.wrong.contains(whole) || found.missing.contains(whole) {
+        return true;
+    }
+    let read = |key: &StoreKey| store.read(key, BUNDLE_MAX).ok();
+    let (Some(part), Some(whole)) = (read(name), read(whole)) else {
+        return false;
+    };
+    let length = if names::is_bundle(tile) {
+        let entries = bundle::split(&whole).unwrap_or_default();
+        entries.iter().take(width).map(|e| 2 + e.len()).sum()
+    } else {
+        width * 32
+    };
+    whole.get(..length) == Some(part.as_slice())
 }
 
 /// A derived object as it must be.
@@ -141,6 +198,11 @@ pub(super) fn checkpoint(note: &[u8]) -> Result<Object, LedgerError> {
 }
 
 impl Object {
+    /// Its name.
+    pub(super) fn key(&self) -> &StoreKey {
+        &self.key
+    }
+
     /// Whether this is the plain checkpoint.
     pub(super) fn is_checkpoint(&self) -> Result<bool, LedgerError> {
         Ok(self.key == names::checkpoint()?)

@@ -1,5 +1,7 @@
 //! Where the ledger's objects lie in the store.
 
+use std::collections::BTreeSet;
+
 use super::LedgerError;
 use crate::ports::{StoreError, StoreKey};
 
@@ -7,6 +9,7 @@ use crate::ports::{StoreError, StoreKey};
 pub(super) const TILE_WIDTH: usize = 256;
 
 const COMMITS: &str = "ledger/commit";
+const TILES: &str = "ledger/tile";
 
 /// The folder of the commits.
 pub(super) fn commits() -> Result<StoreKey, LedgerError> {
@@ -56,6 +59,42 @@ pub(super) fn tile(row: Row, index: u64, width: usize) -> Result<StoreKey, Ledge
 /// The folder of the partial forms of a tile.
 pub(super) fn partial_tiles(row: Row, index: u64) -> Result<StoreKey, LedgerError> {
     key(format!("{}.p", full_tile_name(row, index)))
+}
+
+/// The folder of all tiles and bundles.
+pub(super) fn tiles() -> Result<StoreKey, LedgerError> {
+    key(TILES.to_owned())
+}
+
+/// The tile and the width of a partial one, by its name; it is written in one way only.
+pub(super) fn partial(name: &StoreKey) -> Option<(&str, usize)> {
+    let (tile, digits) = name.as_str().split_once(".p/")?;
+    let width: usize = digits.parse().ok()?;
+    let sound = (1..TILE_WIDTH).contains(&width) && width.to_string() == digits;
+    sound.then_some((tile, width))
+}
+
+/// Of these names the one of the same tile that is wider: full, or more of it.
+pub(super) fn wider<'k>(
+    names: &'k BTreeSet<StoreKey>,
+    tile: &str,
+    width: usize,
+) -> Option<&'k StoreKey> {
+    let full = StoreKey::new(tile).ok().and_then(|key| names.get(&key));
+    full.or_else(|| {
+        let folder = format!("{tile}.p/");
+        let first = StoreKey::new(format!("{folder}0")).ok()?;
+        let mut partials = names.range(first..);
+        partials.find(|name| {
+            let more = partial(name).is_some_and(|(_, more)| more > width);
+            more && name.as_str().starts_with(&folder)
+        })
+    })
+}
+
+/// Whether the tile of this name holds entries.
+pub(super) fn is_bundle(tile: &str) -> bool {
+    tile.starts_with("ledger/tile/entries/")
 }
 
 fn full_tile_name(row: Row, index: u64) -> String {

@@ -1,6 +1,8 @@
 //! The two verdicts on a ledger: *intact* (every hash and every signature holds) and *complete* (what was
 //! remembered elsewhere shows that nothing was cut off).
 
+use std::collections::BTreeSet;
+
 use super::bundle::Bundles;
 use super::commit::Commit;
 use super::derived::{self, Derived, Object};
@@ -96,11 +98,14 @@ pub fn verify(
 ) -> Result<Verified, LedgerError> {
     let mut check = Check::new(anchors);
     let mut derived = Derived::default();
+    let mut known = BTreeSet::new();
     let compare = |object: &Object| {
         object.compare(store, &mut derived);
+        known.insert(object.key().clone());
         Ok(())
     };
     let grown = walk_derived(store, vault, walk::newest(store)?, &mut check, compare)?;
+    derived::find_odd(store, &known, &mut derived)?;
     Ok(Verified {
         head: grown.head,
         entries: grown.head.size,

@@ -1,8 +1,10 @@
 //! Looking at the ledger: its two verdicts, and its entries.
 
-use super::open_vault::read_chain;
+use super::documents::{self, Documents};
+use super::open_vault::{OpenVault, read_chain};
 use super::world::World;
-use crate::ledger::{self, Anchor, Completeness, Entry, Event, Journal, Ledger, Verified};
+use crate::format::Rotator;
+use crate::ledger::{self, Anchor, Completeness, Entry, Event, Journal, Ledger, Seen, Verified};
 use crate::manifest::{Chain, Pin};
 use crate::model::{Failure, Name};
 use crate::ports::Remembered;
@@ -12,8 +14,10 @@ use std::sync::Arc;
 pub struct LedgerReport {
     /// Hashes, signatures, signers.
     pub verified: Verified,
-    /// The signers that the manifest in force names, by name.
-    pub rotators: Vec<Name>,
+    /// The rotators that the manifest in force names. Names in the ledger are claims: keys count.
+    pub rotators: Vec<Rotator>,
+    /// The sealed documents that the ledger names.
+    pub documents: Documents,
 }
 
 impl LedgerReport {
@@ -23,13 +27,16 @@ impl LedgerReport {
     }
 }
 
-/// Verifies the ledger. What this station remembers is the anchor.
+/// Verifies the ledger, and that everything sealed is what the ledger says. What this station remembers is
+/// the anchor.
 ///
 /// # Errors
-/// [`crate::model::Class::Integrity`] names the first entry that is not good.
+/// [`crate::model::Class::Integrity`] names the first entry that is not good. What is cut off, and documents
+/// that are not good, are in the report.
 pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
     let seen = world.station.memory.recall()?;
     let chain = Arc::new(pinned_chain(world, seen.as_ref())?);
+    let listed = documents::listed(world.store)?;
     let anchors: Vec<Anchor> = seen
         .iter()
         .map(|seen| Anchor {
@@ -41,20 +48,24 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
         .map_err(|error| Failure::from(ledger::JournalError::from(error)))?;
     // The meaning, too: who may write what, and every witness's signature.
     let station = world.station;
-    Journal::open(
+    let journal = Journal::open(
         world.store,
         chain.clone(),
         None,
         &station.name,
         &station.signer,
     )?;
-    let rotators = chain
-        .newest()
-        .rotators
-        .iter()
-        .map(|rotator| rotator.name.clone())
-        .collect();
-    Ok(LedgerReport { verified, rotators })
+    let rotators = chain.newest().rotators.clone();
+    let vault = OpenVault {
+        world,
+        chain,
+        journal,
+    };
+    Ok(LedgerReport {
+        verified,
+        rotators,
+        documents: documents::documents(&vault, listed)?,
+    })
 }
 
 /// The manifests, compared with what this station remembers, if it remembers anything: the ledger can be
@@ -87,12 +98,19 @@ pub struct LoggedEntry {
 /// All entries, oldest first; of one incident alone if it is named.
 ///
 /// # Errors
-/// As [`verify`].
+/// [`crate::model::Class::Integrity`] where the ledger is not good, or not all of what this station has seen.
 pub fn log(world: &World<'_>, incident: Option<&Name>) -> Result<Vec<LoggedEntry>, Failure> {
     let seen = world.station.memory.recall()?;
-    let chain = pinned_chain(world, seen.as_ref())?;
+    let chain = Arc::new(pinned_chain(world, seen.as_ref())?);
+    // What is shown is all of it, as far as this station remembers, and nothing that cannot stand there.
+    let (vault, station) = (chain.vault(), world.station);
+    let seen = seen.map(|seen| Seen {
+        size: seen.ledger_size,
+        root: seen.ledger_root,
+    });
+    Journal::open(world.store, chain, seen, &station.name, &station.signer)?;
     let mut entries = Vec::new();
-    let read = Ledger::replay(world.store, chain.vault(), |at| {
+    let read = Ledger::replay(world.store, vault, |at| {
         let entry: Entry = serde_json::from_slice(at.bytes)
             .map_err(|error| ledger::JournalError::Internal(error.to_string()))?;
         if incident.is_none_or(|wanted| concerns(&entry.event, wanted)) {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::documents::planted;
 use super::due::{is_due, tidy};
 use super::open_vault::{OpenVault, key};
 use super::prove::{self, Pending};
@@ -12,7 +13,7 @@ use crate::crypto::{self, Plan, Sealing, ToSeal};
 use crate::format::paths;
 use crate::ledger::{CredentialDefinition, Event, IncidentState};
 use crate::model::{AccessKeyId, Class, Digest, Failure, Name};
-use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice};
+use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice, StoreError};
 use crate::rotation::Goal;
 
 /// What is to be rotated.
@@ -147,7 +148,7 @@ pub(super) fn rotate_compartment(
         names.len(),
         if names.len() == 1 { "" } else { "s" }
     )));
-    let sealing = begin(vault, cloud, compartment)?;
+    let sealing = begin(vault, cloud, compartment, &names)?;
     let generation = sealing.header().generation;
     let pending = make_all(vault, cloud, &sealing, &names, rotated)?;
     drop(sealing);
@@ -230,12 +231,9 @@ fn begin(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     compartment: &Name,
+    names: &[Name],
 ) -> Result<Sealing, Failure> {
-    let number = vault
-        .state()
-        .compartments
-        .get(compartment)
-        .map_or(1, |c| c.generation + 1);
+    let number = free_number(vault, compartment, names)?;
     let now = vault.world.clock.now();
     let plan = Plan {
         vault: vault.chain.vault(),
@@ -259,6 +257,41 @@ fn begin(
     vault.world.store.create(&path, &envelope.to_bytes()?)?;
     settle::read_header(vault, compartment, number)?;
     Ok(sealing)
+}
+
+/// The next number of a compartment. Nothing may lie where its header and records will: somebody would want
+/// the rotation to fail when the key is made and cannot be sealed.
+fn free_number(
+    vault: &mut OpenVault<'_>,
+    compartment: &Name,
+    names: &[Name],
+) -> Result<u64, Failure> {
+    loop {
+        let number = next_number(vault, compartment);
+        let records = names.iter().map(|n| paths::record(compartment, number, n));
+        let mut places = std::iter::once(paths::header(compartment, number)).chain(records);
+        let Err(taken) = places.try_for_each(|place| nothing_there(vault, &place)) else {
+            return Ok(number);
+        };
+        // Unless another rotator has begun it meanwhile.
+        vault.journal.reload()?;
+        if next_number(vault, compartment) == number {
+            return Err(taken);
+        }
+    }
+}
+
+fn next_number(vault: &OpenVault<'_>, compartment: &Name) -> u64 {
+    let known = vault.state().compartments.get(compartment);
+    known.map_or(1, |c| c.generation + 1)
+}
+
+fn nothing_there(vault: &OpenVault<'_>, path: &str) -> Result<(), Failure> {
+    match vault.world.store.read(&key(path)?, 0) {
+        Err(StoreError::NotFound(_)) => Ok(()),
+        Ok(_) | Err(StoreError::TooLarge(..)) => Err(planted(path)),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn make_all(

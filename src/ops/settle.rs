@@ -297,15 +297,15 @@ pub(super) fn read_header(
 ) -> Result<GenerationHeader, Failure> {
     let path = paths::header(compartment, generation);
     let envelope = read_document::<GenerationHeader>(vault, &path)?;
-    let known = vault
-        .state()
-        .compartments
-        .get(compartment)
-        .and_then(|c| c.headers.get(&generation));
+    let begun = vault.state().compartments.get(compartment);
+    let known = begun.and_then(|state| state.headers.get(&generation));
+    let under = begun.and_then(|state| state.manifests.get(&generation));
     let header: GenerationHeader = envelope
         .document()
         .map_err(|error| of_document(&path, error))?;
+    // The manifest too: what the ledger says of who can open a generation must be so.
     let same = known == Some(&envelope.digest())
+        && under == Some(&header.manifest)
         && header.vault == vault.chain.vault()
         && header.compartment == *compartment
         && header.generation == generation;

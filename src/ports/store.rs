@@ -133,6 +133,21 @@ pub trait Store {
     /// [`StoreError`].
     fn folders(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError>;
 
+    /// The names of all objects in the folder `under` and in all folders in it, in no order, by the rules
+    /// of [`Store::list`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn list_all(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
+        let mut found = Vec::new();
+        let mut folders = vec![under.clone()];
+        while let Some(folder) = folders.pop() {
+            found.extend(self.list(&folder)?);
+            folders.extend(self.folders(&folder)?);
+        }
+        Ok(found)
+    }
+
     /// Takes the lock `name` (one part of a [`StoreKey`]) or says at once that somebody else has it. It is
     /// advice, to spare two long works from hindering each other; what must never happen twice rests on
     /// [`Store::create`] alone.

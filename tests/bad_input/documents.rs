@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use breakglass::format::dsse::Envelope;
+
 use crate::refusal::{Look, refused, refused_on_record, told};
 use crate::scene::{Scene, unseal_args};
 use crate::spoil::{PRESENT, Spoil, Spoilt, mode};
@@ -46,10 +48,9 @@ fn strange(path: &Path) -> Vec<(&'static str, Vec<u8>)> {
         .expect("base64");
     let mut document: serde_json::Value = serde_json::from_slice(&payload).expect("JSON");
     document["comment"] = "hello".into();
-    let mut inner = envelope;
-    inner["payload"] = data_encoding::BASE64
-        .encode(document.to_string().as_bytes())
-        .into();
+    // Written as an envelope must be: it is the document that is another.
+    let mut inner: Envelope = serde_json::from_str(&text).expect("an envelope");
+    inner.payload = document.to_string().into_bytes();
     let nested = [b"[".repeat(5_000), b"]".repeat(5_000)].concat();
     vec![
         ("version", text.replace(".v1+json", ".v2+json").into_bytes()),
@@ -59,7 +60,7 @@ fn strange(path: &Path) -> Vec<(&'static str, Vec<u8>)> {
                 .into_bytes(),
         ),
         ("field of the envelope", outer.to_string().into_bytes()),
-        ("field of the document", inner.to_string().into_bytes()),
+        ("field of the document", inner.to_bytes().expect("JSON")),
         ("nesting", nested),
     ]
 }

@@ -6,9 +6,10 @@ use crate::cli::app::App;
 use crate::cli::args::Ledger;
 use crate::cli::{output, render};
 use crate::format::OpenedStatement;
-use crate::ledger::{Completeness, Event};
+use crate::ledger::{Completeness, Event, Verified};
 use crate::model::{Class, Failure};
 use crate::ops::{self, LedgerReport, LoggedEntry};
+use crate::ports::StoreKey;
 
 /// Verifies or shows the ledger.
 pub fn run(app: &App, command: Ledger) -> Result<ExitCode, Failure> {
@@ -17,7 +18,7 @@ pub fn run(app: &App, command: Ledger) -> Result<ExitCode, Failure> {
     match command {
         Ledger::Verify => {
             let report = app.in_world(&store, name, |world, _| ops::ledger_verify(world))?;
-            verified(app, &report)
+            verified(app, report)
         }
         Ledger::Log { incident } => {
             let entries = app.in_world(&store, name, |world, _| {
@@ -29,9 +30,97 @@ pub fn run(app: &App, command: Ledger) -> Result<ExitCode, Failure> {
     }
 }
 
-fn verified(app: &App, report: &LedgerReport) -> Result<ExitCode, Failure> {
-    let verified = &report.verified;
-    let complete = match &verified.complete {
+fn verified(app: &App, report: LedgerReport) -> Result<ExitCode, Failure> {
+    let complete = completeness(&report.verified)?;
+    let is_complete = report.is_complete();
+    let LedgerReport {
+        verified,
+        rotators,
+        documents,
+    } = report;
+    let good = documents.good;
+    if let Some(failure) = documents.failure() {
+        return Err(failure);
+    }
+    let derived = &verified.derived;
+    if app.json() {
+        output::json(&serde_json::json!({
+            "intact": true,
+            "complete": is_complete,
+            "entries": verified.entries,
+            "root": verified.head.root,
+            "documents": good,
+            "checkpoint_ahead": verified.checkpoint_ahead.map(|ahead| ahead.size),
+            "tiles": {
+                "missing": names(&derived.missing),
+                "wrong": names(&derived.wrong),
+                "odd": names(&derived.odd),
+            },
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = vec![
+        vec![
+            "intact".to_owned(),
+            format!(
+                "yes: {} entries in {} commits",
+                verified.entries, verified.commits
+            ),
+        ],
+        vec!["complete".to_owned(), complete],
+        vec![
+            "documents".to_owned(),
+            format!("{good} headers and records, as the ledger names them"),
+        ],
+        vec!["head".to_owned(), verified.head.root.to_string()],
+    ];
+    for signer in &verified.signers {
+        let enrolled = if rotators.iter().any(|r| r.public == signer.key) {
+            "rotator"
+        } else {
+            "station"
+        };
+        rows.push(vec![
+            format!("{enrolled} {}", signer.name),
+            format!("{} commits", signer.commits),
+        ]);
+    }
+    rows.extend(hints_of_derived(&verified));
+    output::text(&render::table(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn names(keys: &[StoreKey]) -> Vec<&str> {
+    keys.iter().map(StoreKey::as_str).collect()
+}
+
+/// What the files say that are derived from the ledger; it takes nothing from the ledger.
+fn hints_of_derived(verified: &Verified) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let row = |text: String| vec!["tiles".to_owned(), text];
+    if !verified.derived.is_ok() {
+        rows.push(row(
+            "some are missing or stale; the next append mends them".to_owned()
+        ));
+    }
+    if let Some(first) = verified.derived.odd.first() {
+        rows.push(row(format!(
+            "{} files that belong to no tile, such as {first}: nothing reads them; remove them",
+            verified.derived.odd.len()
+        )));
+    }
+    if let Some(ahead) = verified.checkpoint_ahead {
+        rows.push(row(format!(
+            "the plain checkpoint is of {} entries: were the newest cut off?",
+            ahead.size
+        )));
+    }
+    rows
+}
+
+/// The second verdict, in words.
+fn completeness(verified: &Verified) -> Result<String, Failure> {
+    Ok(match &verified.complete {
         Completeness::Complete { newest } => {
             format!(
                 "yes, as far as this machine remembers ({} entries)",
@@ -59,46 +148,7 @@ fn verified(app: &App, report: &LedgerReport) -> Result<ExitCode, Failure> {
                 ),
             ));
         }
-    };
-    if app.json() {
-        output::json(&serde_json::json!({
-            "intact": true,
-            "complete": report.is_complete(),
-            "entries": verified.entries,
-            "root": verified.head.root,
-        }));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut rows = vec![
-        vec![
-            "intact".to_owned(),
-            format!(
-                "yes: {} entries in {} commits",
-                verified.entries, verified.commits
-            ),
-        ],
-        vec!["complete".to_owned(), complete],
-        vec!["head".to_owned(), verified.head.root.to_string()],
-    ];
-    for signer in &verified.signers {
-        let enrolled = if report.rotators.contains(&signer.name) {
-            "rotator"
-        } else {
-            "station"
-        };
-        rows.push(vec![
-            format!("{enrolled} {}", signer.name),
-            format!("{} commits", signer.commits),
-        ]);
-    }
-    if !verified.derived.is_ok() {
-        rows.push(vec![
-            "tiles".to_owned(),
-            "some are missing or stale; the next append mends them".to_owned(),
-        ]);
-    }
-    output::text(&render::table(&rows));
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn integrity(code: &'static str, what: String) -> Failure {
