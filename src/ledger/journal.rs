@@ -11,7 +11,7 @@ use super::state::VaultState;
 use super::{COMMIT_ENTRIES, EntryAt, Head, Ledger, LedgerError, LedgerSigner};
 use crate::crypto::SoftwareSigner;
 use crate::format::dsse::Envelope;
-use crate::format::{OpenedStatement, digest};
+use crate::format::{OpenedStatement, digest, strict};
 use crate::model::{Digest, Name, Timestamp};
 use crate::ports::{Store, StoreError};
 
@@ -325,8 +325,8 @@ impl Reading {
             commit: at.commit,
             reason,
         };
-        let entry: Entry = serde_json::from_slice(at.bytes)
-            .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
+        let entry: Entry =
+            strict::read(at.bytes).map_err(|error| impossible(Impossible::Malformed(error)))?;
         self.take(chain, &entry, at.signer_key)
             .map_err(impossible)?;
         self.heads.insert(at.head.size, at.head.root);
