@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from . import shape, text
+from . import keys, shape, text
 from .fault import need
 
 MANIFEST = "application/vnd.breakglass.manifest.v1+json"
@@ -35,6 +35,12 @@ class Envelope:
         """The bytes that are signed (PAE)."""
         kind = self.kind.encode()
         return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
+
+    def sign(self, private):
+        """Adds the signature of an Ed25519 key."""
+        keyid = hashlib.sha256(keys.raw(private.public_key())).digest()
+        self.signatures.append((keyid, private.sign(self.signed)))
+        return self
 
     def plain(self):
         """As JSON's values."""

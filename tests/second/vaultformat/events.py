@@ -2,6 +2,7 @@
 
 from . import envelope, shape, text
 
+WORD = shape.ranged(0, 2**32 - 1)
 NUMBER, STRING, NAME, DIGEST = shape.number, shape.string, text.name, text.digest
 KEY = text.access_key
 
@@ -29,7 +30,7 @@ EVENTS = {
     ),
     "key-intended": _key(generation=NUMBER, existing=shape.several(KEY)),
     "key-sealed": _key(generation=NUMBER, key=KEY, record=DIGEST, witness=text.from_base64),
-    "key-proved": _key(key=KEY, arn=STRING, answers=NUMBER),
+    "key-proved": _key(key=KEY, arn=STRING, answers=WORD),
     "generation-committed": shape.record(compartment=NAME, generation=NUMBER, credentials=shape.several(NAME)),
     "key-retiring": _key(
         key=KEY,
@@ -52,7 +53,7 @@ EVENTS = {
     "released": shape.record(incident=NAME, exit=shape.maybe(shape.ranged(-(2**31), 2**31 - 1))),
     "closing-intended": shape.record(incident=NAME, endpoint=shape.maybe(STRING)),
     "sessions-denied": _key(before=text.time),
-    "key-refused": _key(key=KEY, answers=NUMBER),
+    "key-refused": _key(key=KEY, answers=WORD),
     "closing-failed": shape.record(incident=NAME, code=STRING),
     "incident-closed": shape.record(incident=NAME),
 }

@@ -6,7 +6,7 @@ import hmac
 from . import envelope, keys, sealing, shamir, shape, text
 from .fault import need
 from .fields import fields
-from .manifest import OPENING
+from .manifest import BYTE, OPENING
 
 SHARE = "breakglass/v1/share"
 SHAPE = shape.record(
@@ -19,10 +19,10 @@ SHAPE = shape.record(
     roles=shape.several(
         shape.record(
             role=shape.one_of("ic", "bgo", "so"),
-            threshold=shape.number,
+            threshold=BYTE,
             shares=shape.several(
                 shape.record(
-                    index=shape.number,
+                    index=BYTE,
                     custodian=text.name,
                     digest=text.digest,
                     tokens=shape.several(

@@ -8,6 +8,7 @@ class Incident:
     def __init__(self, event):
         self.credentials, self.expires = event["credentials"], event["expires"]
         self.opened = []  # (credential, key)
+        self.denied = set()  # credentials whose sessions were denied after an opening
         self.closing = self.closed = False
 
 
@@ -34,8 +35,7 @@ class Incidents:
         need(set(event["credentials"]) <= set(incident.credentials), "history", "not declared for it")
 
     def on_refused(self, event):
-        if event["incident"] is not None:
-            self.incident(event["incident"])
+        pass
 
     def on_opened(self, event):
         said = statement.of(event["statement"])
@@ -50,7 +50,7 @@ class Incidents:
         need(key and key.in_force, "history", "a key that is not in force")
         there = (credential.about["compartment"], key.generation)
         need((body["compartment"], body["generation"]) == there, "history", "another generation")
-        known = body["ledger_size"] < len(self.roots) and self.roots[body["ledger_size"]] == body["ledger_root"]
+        known = self.heads.get(body["ledger_size"]) == body["ledger_root"]
         need(known, "history", "on a head that this ledger never had")
         _participants(body["participants"])
         said.check_signed(key.witness)
@@ -72,19 +72,25 @@ class Incidents:
     def on_closing_failed(self, event):
         self.incident(event["incident"])
 
+    def on_sessions_denied(self, event):
+        self.credential(event["credential"])
+        for incident in self.incidents.values():
+            if not incident.closed and event["credential"] in {name for name, _ in incident.opened}:
+                incident.denied.add(event["credential"])
+
     def on_incident_closed(self, event):
         incident = self.incident(event["incident"])
         for name, opened in incident.opened:
             credential = self.credentials[name]
             key = credential.keys[opened]
-            need(key.refused or key.gone, "history", f"AWS was not seen to refuse {opened}")
-            need(credential.denied, "history", f"the sessions of {name} are not denied")
+            need(key.refused, "history", f"AWS was not seen to refuse {opened}")
+            need(name in incident.denied, "history", f"the sessions of {name} are not denied")
             newer = [one for one in credential.keys.values() if one.committed and one.generation > key.generation]
             need(newer, "history", f"no newer key of {name}")
         incident.closed = True
 
 
 def _participants(participants):
-    people = [(one["role"], one["custodian"]) for one in participants]
-    need(len(set(people)) == len(people), "history", "a participant twice")
-    need({"ic", "bgo"} <= {role for role, _ in people}, "history", "an opening role is missing")
+    people = {one["custodian"] for one in participants}
+    need(len(people) == len(participants), "history", "a participant twice")
+    need({"ic", "bgo"} <= {one["role"] for one in participants}, "history", "an opening role is missing")

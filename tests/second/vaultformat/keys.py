@@ -27,6 +27,11 @@ def point_of(key):
     return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 
+def raw(key):
+    """The 32 bytes of an Ed25519 public key."""
+    return key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
 def spki(key):
     """SubjectPublicKeyInfo, DER, of a public key."""
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -40,6 +45,9 @@ def rsa_key(data):
         raise Fault("key", "no SubjectPublicKeyInfo") from error
     need(isinstance(key, rsa.RSAPublicKey), "key", "no RSA key")
     need(2048 <= key.key_size <= 4096, "key", f"RSA of {key.key_size} bits")
+    exponent = key.public_numbers().e
+    need(3 <= exponent < 2**33 and exponent % 2, "key", "the exponent is odd, from 3 to 2^33 - 1")
+    need(key.public_numbers().n % 2, "key", "a modulus is odd")
     need(spki(key) == data, "key", "another spelling of the RSA key")
     return key
 

@@ -15,6 +15,7 @@ class Ledger:
     def __init__(self, chain):
         self.vault, self.commits = chain.fingerprint, 0
         self.tree, self.state = Tree(), State(chain)
+        self.heads = {0: self.tree.roots[0]}
 
     def take(self, data):
         """The bytes of the next commit's file."""
@@ -23,16 +24,16 @@ class Ledger:
         commit.check(self.vault, self.commits + 1, self.tree)
         for index, entry in enumerate(commit.entries):
             try:
-                self.state.apply(entry, commit.note.public, self.tree.roots[: before + 1])
+                self.state.apply(entry, commit.note.public, self.heads)
             except Fault as fault:
                 raise Fault(fault.kind, f"entry {before + index} (commit {commit.number}): {fault}") from fault
         self.commits += 1
+        self.heads[self.tree.size] = self.tree.roots[-1]
 
     def append(self, entries, name, private):
         """Makes the next commit of entries (bytes), takes it, and returns its file's bytes."""
         assert 1 <= len(entries) <= MOST
-        grown = Tree()
-        grown.roots, grown._peaks = list(self.tree.roots), list(self.tree._peaks)
+        grown = self.tree.copy()
         for entry in entries:
             grown.add(entry)
         head = note.make(self.vault, grown.size, grown.roots[-1], name, private)

@@ -3,6 +3,7 @@
 from . import envelope, keys, shape, text
 from .fault import Fault, need
 
+BYTE, WORD = shape.ranged(0, 2**8 - 1), shape.ranged(0, 2**32 - 1)
 ROLES = ("ic", "bgo", "so")
 OPENING = ("ic", "bgo")
 
@@ -29,11 +30,11 @@ SHAPE = shape.record(
     nonce=text.from_base64,
     policy=shape.record(
         allow_no_touch=shape.boolean,
-        rotate_days=shape.number,
-        max_lease_minutes=shape.number,
-        grace_minutes=shape.number,
+        rotate_days=WORD,
+        max_lease_minutes=WORD,
+        grace_minutes=WORD,
     ),
-    thresholds=shape.record(ic=shape.number, bgo=shape.number, so=shape.number),
+    thresholds=shape.record(ic=BYTE, bgo=BYTE, so=BYTE),
     custodians=shape.several(
         shape.record(name=text.name, role=shape.one_of(*ROLES), tokens=shape.several(TOKEN))
     ),
@@ -102,8 +103,7 @@ def _custodians(body):
     tokens = [token for custodian in body["custodians"] for token in custodian["tokens"]]
     identities = [token["identity"] for token in tokens]
     _once(((one["kind"], one["manufacturer"], one["serial"]) for one in identities), "a device")
-    _once((token["keys"]["seal"]["public"] for token in tokens), "a seal key")
-    _once((token["keys"]["sign"]["public"] for token in tokens), "a sign key")
+    _once((token["keys"][use]["public"] for token in tokens for use in ("seal", "sign")), "a key")
     for token in tokens:
         need(keys.token_id(token["keys"]) not in body["retired"], "unsound", "a token is retired")
         seal, sign = token["keys"]["seal"], token["keys"]["sign"]

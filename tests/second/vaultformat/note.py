@@ -5,7 +5,6 @@ import re
 
 from . import keys, text
 from .fault import need
-from .record import public_of
 
 FORM = re.compile(
     r"breakglass/(?P<vault>[0-9a-f]{64})\n(?P<size>0|[1-9][0-9]*)\n(?P<root>[A-Za-z0-9+/=]+)\n"
@@ -49,7 +48,7 @@ class Note:
 
 def make(vault, size, root, name, private):
     """The bytes of a note, signed by an Ed25519 key."""
-    public, key_name = public_of(private), f"breakglass/{vault.hex()}/{name}"
+    public, key_name = keys.raw(private.public_key()), f"breakglass/{vault.hex()}/{name}"
     signed = f"breakglass/{vault.hex()}\n{size}\n{text.to_base64(root)}\nsigner {name} {text.to_base64(public)}\n"
     signature = text.to_base64(key_id(key_name, public) + private.sign(signed.encode()))
     return f"{signed}\n\u2014 {key_name} {signature}\n".encode()

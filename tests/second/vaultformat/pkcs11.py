@@ -4,6 +4,7 @@ stands in no argument and no variable, and this program never sees it."""
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 
 from cryptography.hazmat.primitives import serialization
@@ -23,7 +24,7 @@ def _run(module, *args, terminal=False):
     command = [TOOL, "--module", module, *args]
     try:
         done = subprocess.run(
-            command, stdout=None if terminal else subprocess.PIPE, stderr=None if terminal else subprocess.PIPE
+            command, stdout=sys.stderr if terminal else subprocess.PIPE, stderr=None if terminal else subprocess.PIPE
         )
     except FileNotFoundError as error:
         raise Unreachable(f"{TOOL} is not installed (Debian: apt-get install opensc)") from error

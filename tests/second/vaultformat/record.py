@@ -3,11 +3,10 @@
 import hmac
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from . import envelope, header, sealing, shape, text
+from . import envelope, header, keys, sealing, shape, text
 from .fault import Fault, need
 from .fields import fields, lp
 
@@ -58,10 +57,6 @@ def derived(secrets, about):
     return okm[:32], okm[32:64], ed25519.Ed25519PrivateKey.from_private_bytes(okm[64:])
 
 
-def public_of(private):
-    return private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-
-
 def _aad(about, commitment, witness):
     return about_bytes(about) + lp(commitment) + lp(witness)
 
@@ -79,7 +74,7 @@ def make(secrets, about, secret):
     need(16 <= len(secret) <= 126, "form", "a secret has 16 to 126 characters")
     need(all(33 <= byte <= 126 for byte in secret), "form", "a secret is printable ASCII")
     key, commitment, private = derived(secrets, about)
-    witness = public_of(private)
+    witness = keys.raw(private.public_key())
     padded = (len(secret).to_bytes(2, "big") + secret).ljust(128, b"\0")
     ciphertext = AESGCM(key).encrypt(bytes(12), padded, _aad(about, commitment, witness))
     plain = {name: value.hex() if isinstance(value, bytes) else value for name, value in about.items()}
@@ -91,7 +86,7 @@ def unlock(record, secrets):
     """The key and the witness's private key, once both are the ones that the record announced."""
     key, commitment, private = derived(secrets, record.about)
     same = hmac.compare_digest(commitment, record.body["commitment"])
-    same &= hmac.compare_digest(public_of(private), record.body["witness"])
+    same &= hmac.compare_digest(keys.raw(private.public_key()), record.body["witness"])
     need(same, "mismatch", "these role secrets are not those of this record")
     return key, private
 

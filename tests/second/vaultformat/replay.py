@@ -27,13 +27,12 @@ class Credential:
     def __init__(self, about):
         self.about = about
         self.keys = {}
-        self.intended = None  # the generation of an intent that nothing was sealed for yet
-        self.denied = False
+        self.intended = set()  # generations of intents that came to nothing so far
 
     def newest(self):
-        """(id, key) of the newest key in force, or None."""
-        known = [(key.generation, name) for name, key in self.keys.items() if key.in_force]
-        return max(known)[1] if known else None
+        """The id of the key in force that was sealed last, or None."""
+        known = [name for name, key in self.keys.items() if key.in_force]
+        return known[-1] if known else None
 
 
 class State(Incidents):
@@ -45,11 +44,12 @@ class State(Incidents):
         self.manifest = None  # the one in force
         self.credentials = {}
         self.generations = {}  # compartment -> {generation: digest of the header}
+        self.unfinished = {}  # compartment -> the generation begun last, if it is not committed
 
-    def apply(self, data, writer, roots):
-        """One entry, by a public key; `roots` are those of the tree before its commit."""
-        when, name, event = events.parse(data)
-        self.when, self.roots = when, roots
+    def apply(self, data, writer, heads):
+        """One entry, by a public key; `heads` are those of all commits before, size to root."""
+        _, name, event = events.parse(data)
+        self.heads = heads
         need(self.manifest or name == "vault-founded", "history", "before the vault is founded")
         if name not in events.STATIONS:
             need(writer in self.manifest.rotator_keys(), "writer", f"{name} is for rotators")
@@ -65,6 +65,9 @@ class State(Incidents):
 
     def on_manifest_adopted(self, event):
         version = event["version"]
+        again = (version, event["manifest"]) == (self.manifest.body["version"], self.manifest.digest)
+        if again:
+            return
         need(version == self.manifest.body["version"] + 1, "history", "a manifest out of turn")
         need(version <= len(self.chain.versions), "history", "a manifest that the vault does not have")
         new = self.chain.versions[version - 1]
@@ -90,18 +93,19 @@ class State(Incidents):
         need(event["generation"] > max(before, default=0), "history", "a generation out of turn")
         need(event["manifest"] == self.manifest.digest, "history", "not under the manifest in force")
         before[event["generation"]] = event["header"]
+        self.unfinished[event["compartment"]] = event["generation"]
 
     def on_key_intended(self, event):
         credential = self.credential(event["credential"])
-        begun = self.generations.get(credential.about["compartment"], {})
-        need(begun and event["generation"] == max(begun), "history", "intended in another generation")
-        credential.intended = event["generation"]
+        unfinished = self.unfinished.get(credential.about["compartment"])
+        need(event["generation"] == unfinished, "history", "intended in another generation")
+        credential.intended.add(event["generation"])
 
     def on_key_sealed(self, event):
         credential = self.credential(event["credential"])
         need(event["key"] not in credential.keys, "history", "a key sealed twice")
-        need(credential.intended == event["generation"], "history", "sealed without an intent")
-        credential.intended = None
+        need(event["generation"] in credential.intended, "history", "sealed without an intent")
+        credential.intended.discard(event["generation"])
         credential.keys[event["key"]] = Key(event["generation"], event["record"], event["witness"])
 
     def on_key_proved(self, event):
@@ -114,9 +118,10 @@ class State(Incidents):
             credential = self.credential(name)
             need(credential.about["compartment"] == event["compartment"], "history", "another compartment")
             of_it = [key for key in credential.keys.values() if key.generation == event["generation"]]
-            need(any(key.proved for key in of_it), "history", f"{name} was not proved")
-            for key in of_it:
-                key.committed = key.committed or key.proved
+            need(of_it and of_it[-1].proved, "history", f"{name} was not proved")
+            of_it[-1].committed = True
+        if self.unfinished.get(event["compartment"], 0) <= event["generation"]:
+            self.unfinished.pop(event["compartment"], None)
 
     def on_key_retiring(self, event):
         found = self.credential(event["credential"]).keys.get(event["key"])
@@ -134,16 +139,16 @@ class State(Incidents):
     def on_key_missing(self, event):
         self.key(event).gone = True
 
-    def on_key_abandoned(self, event):
-        self.credential(event["credential"]).intended = None
+    def on_key_unanswered(self, event):
+        intended = self.credential(event["credential"]).intended
+        need(event["generation"] in intended, "history", "gives up what was not intended")
 
-    on_key_unanswered = on_key_abandoned
+    def on_key_abandoned(self, event):
+        self.on_key_unanswered(event)
+        self.credential(event["credential"]).intended.discard(event["generation"])
 
     def on_rotation_failed(self, event):
         self.credential(event["credential"])
-
-    def on_sessions_denied(self, event):
-        self.credential(event["credential"]).denied = True
 
     def on_key_refused(self, event):
         key = self.key(event)

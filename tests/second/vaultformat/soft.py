@@ -3,11 +3,10 @@ that they come out the same each time; RSA keys are too slow for that and are gi
 
 import hashlib
 
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, utils
 
 from . import keys, text
-from .record import public_of
 
 
 class Draw:
@@ -44,6 +43,24 @@ class Token:
         self.label, self.presence = label, presence
         self.seal_key, self.sign_key = rsa or (p256_of("seal " + label), p256_of("sign " + label))
         self.is_rsa = rsa is not None
+
+    def seal_half(self):
+        """The private seal key as JSON's values."""
+        if not self.is_rsa:
+            return {"p256": self.seal_key.private_numbers().private_value.to_bytes(32, "big").hex()}
+        form = (serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return {"rsa": text.to_base64(self.seal_key.private_bytes(*form))}
+
+    @classmethod
+    def of_seal_half(cls, half):
+        """What opens with this private key, and does nothing else."""
+        token = cls.__new__(cls)
+        token.is_rsa = "rsa" in half
+        if token.is_rsa:
+            token.seal_key = serialization.load_der_private_key(text.from_base64(half["rsa"]), None)
+        else:
+            token.seal_key = ec.derive_private_key(int(half["p256"], 16), ec.SECP256R1())
+        return token
 
     def plain(self):
         """As the manifest lists it."""
@@ -101,12 +118,11 @@ class Signer:
 
     def __init__(self, name):
         self.name, self.private = name, ed25519_of("signer " + name)
-        self.public = public_of(self.private)
+        self.public = keys.raw(self.private.public_key())
         self.id = keys.software_id(self.public)
 
     def plain(self):
         return {"name": self.name, "public": text.to_base64(self.public)}
 
     def sign_into(self, signed):
-        signed.signatures.append((self.id, self.private.sign(signed.signed)))
-        return signed
+        return signed.sign(self.private)

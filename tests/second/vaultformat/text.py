@@ -57,6 +57,7 @@ def digest(value):
 def moment(value):
     """The seconds since 1970 of a time."""
     ruled("time", value)
+    need("1970" <= value[:4] <= "9998", "form", "a year is from 1970 to 9998")
     try:
         parsed = datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ")
     except ValueError as error:

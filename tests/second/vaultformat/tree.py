@@ -22,6 +22,11 @@ class Tree:
     def size(self):
         return len(self.roots) - 1
 
+    def copy(self):
+        other = Tree()
+        other.roots, other._peaks = list(self.roots), list(self._peaks)
+        return other
+
     def add(self, entry):
         count, top = 1, leaf(entry)
         while self._peaks and self._peaks[-1][0] == count:
