@@ -6,7 +6,7 @@ from .fault import Fault, need
 from .note import Note
 
 FIRST = b"breakglass-ledger-commit/v1\n"
-NUMBERS = re.compile(rb"([1-9][0-9]{0,19}) ([1-9][0-9]{0,19}) ([1-9][0-9]{0,19})\n")
+NUMBERS = re.compile(rb"(0|[1-9][0-9]{0,19}) ([1-9][0-9]{0,19}) ([1-9][0-9]{0,19})\n")
 MOST = 256
 
 

@@ -57,7 +57,12 @@ def of(found, kind):
     return Envelope(kind, found["payload"], [(one["keyid"], one["sig"]) for one in found["signatures"]])
 
 
+# The most bytes of a file.
+MOST = {MANIFEST: 1 << 20, GENERATION: 1 << 20, RECORD: 1 << 14}
+
+
 def parse(data, kind):
+    need(len(data) <= MOST[kind], "form", "larger than such a file may be")
     return of(shape.parse(data, SHAPE), kind)
 
 

@@ -96,10 +96,6 @@ def _check_role(role, manifest):
         need(there == (index, custodian["name"]), "place", f"share {there}, not of {index}")
         tokens = [keys.token_id(token["keys"]) for token in custodian["tokens"]]
         need([sealed["token"] for sealed in share["tokens"]] == tokens, "place", "not sealed to these tokens")
-        for sealed, token in zip(share["tokens"], custodian["tokens"]):
-            seal = token["keys"]["seal"]
-            sealing.check_encapsulated(seal["suite"], seal["public"], sealed["encapsulated"])
-            need(len(sealed["ciphertext"]) == 48, "form", "a sealed share has 48 bytes")
 
 
 def make(manifest, vault, compartment, generation, created, draw):

@@ -82,8 +82,8 @@ def verify(algorithm, public, message, signature):
     check = {"ecdsa-p256-sha256": _ecdsa, "rsa-pkcs1-sha256": _rsa, "ed25519": _ed25519}[algorithm]
     try:
         check(public, message, signature)
-    except InvalidSignature as error:
-        raise Fault("signature", "a signature does not verify") from error
+    except (InvalidSignature, Fault) as error:
+        raise Fault("signature", f"a signature does not verify: {error}") from error
 
 
 def _ecdsa(public, message, signature):
