@@ -7,7 +7,7 @@ from . import keys, text
 from .fault import need
 
 FORM = re.compile(
-    r"breakglass/(?P<vault>[0-9a-f]{64})\n(?P<size>0|[1-9][0-9]*)\n(?P<root>[A-Za-z0-9+/=]+)\n"
+    r"(?P<origin>[^\n]+)\n(?P<size>0|[1-9][0-9]*)\n(?P<root>[A-Za-z0-9+/=]+)\n"
     r"signer (?P<name>[^ \n]+) (?P<public>[A-Za-z0-9+/=]+)\n\n"
     r"\u2014 (?P<key>[^ \n]+) (?P<signature>[A-Za-z0-9+/=]+)\n"
 )
@@ -26,22 +26,22 @@ class Note:
         except UnicodeDecodeError:
             found = None
         need(found, "form", "no note of this format")
-        self.vault = text.digest(found["vault"])
+        self.origin = found["origin"]
         self.size = int(found["size"])
         need(self.size < 2**64, "form", "the size")
         self.root = text.from_base64(found["root"])
         self.name = text.name(found["name"])
         self.public = text.from_base64(found["public"])
         need(len(self.root) == 32 and len(self.public) == 32, "form", "root and key have 32 bytes")
-        self.key_name = f"breakglass/{found['vault']}/{self.name}"
-        need(found["key"] == self.key_name, "form", "the key's name is another")
+        self.key_name = found["key"]
         signature = text.from_base64(found["signature"])
         need(len(signature) == 68, "form", "key id and signature have 68 bytes")
         self.key_id, self.signature = signature[:4], signature[4:]
         self.signed = data.decode().split("\n\n")[0].encode() + b"\n"
 
     def check(self, vault):
-        need(self.vault == vault, "place", "the note of another vault")
+        need(self.origin == f"breakglass/{vault.hex()}", "place", "the note of another vault")
+        need(self.key_name == f"{self.origin}/{self.name}", "signature", "the key's name is another")
         need(self.key_id == key_id(self.key_name, self.public), "signature", "the key id is another")
         keys.verify("ed25519", self.public, self.signed, self.signature)
 

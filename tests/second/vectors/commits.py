@@ -119,7 +119,7 @@ def _notes(file):
     body = "\n".join(parts[:4]) + "\n"
     assert signed(body) == right
     bad("of another vault", head(ONE, vault=bytes([8]) * 32), "place")
-    bad("the vault in upper case", signed(body.replace(VAULT.hex(), "0A" * 32, 1)))
+    bad("the vault in other letters", signed(body.replace("breakglass/", "Breakglass/", 1)), "place")
     bad("a zero before the size", signed(body.replace("\n2\n", "\n02\n")))
     bad("the root without padding", signed(body.replace("=\nsigner", "\nsigner")))
     bad("a root of 31 bytes", signed(body.replace(parts[2], text.to_base64(bytes(31)))))
@@ -152,7 +152,7 @@ def _notes(file):
     bad("another root, signed before", line(2, text.to_base64(bytes(32))), "signature")
     renamed = body.replace("signer rotator", "signer mallory")
     bad("another name, signed before", (renamed + "\n" + parts[5].replace("/rotator ", "/mallory ") + "\n").encode(), "signature")
-    bad("the name of the signature line is another", line(5, parts[5].replace("/rotator ", "/station ")))
+    bad("the name of the signature line is another", line(5, parts[5].replace("/rotator ", "/station ")), "signature")
 
 
 def _trees(file):
