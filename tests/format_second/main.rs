@@ -3,14 +3,19 @@
 
 #[path = "../common/aws.rs"]
 mod aws;
+#[path = "../common/book.rs"]
+mod book;
 #[path = "../common/pty.rs"]
 mod pty;
 #[path = "../common/scene.rs"]
 mod scene;
+#[path = "../common/soft.rs"]
+mod soft;
 
 mod generated;
 mod ours;
 mod recovery;
+mod software;
 mod theirs;
 
 use std::path::{Path, PathBuf};

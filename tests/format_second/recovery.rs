@@ -7,6 +7,9 @@ use crate::pty::{self, Pty};
 use crate::scene::{self, BGO, IC, Scene, Seen, pin};
 use crate::{aws, repository, second_says, text};
 
+/// What pkcs11-tool asks.
+const PROMPT: &str = "Please enter User PIN";
+
 /// `recover` at a terminal, with the Python of the tests, or another.
 fn recover(
     scene: &Scene,
@@ -22,7 +25,11 @@ fn recover(
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let mut pty = Pty::spawn(command);
     for (prompt, typed) in answers {
-        pty.expect(prompt).send_line(typed);
+        pty.expect(prompt);
+        if *prompt == PROMPT {
+            pty.expect_no_echo();
+        }
+        pty.send_line(typed);
     }
     let status = pty.finish();
     Seen {
@@ -100,8 +107,6 @@ impl Bench {
         digest.as_deref() == Some(&ours)
     }
 }
-
-const PROMPT: &str = "Please enter User PIN";
 
 #[test]
 fn two_tokens_open_a_vault_without_our_binary() {

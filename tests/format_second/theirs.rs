@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use breakglass::ceremony::Ceremony;
-use breakglass::crypto::{EphemeralKey, Operation, P256Public, SoftwareSigner};
-use breakglass::format::dsse::{Document, Envelope, EnvelopeSignature};
+use breakglass::crypto::{self, EphemeralKey, Operation, P256Public, SoftwareSigner};
+use breakglass::format::dsse::{Document, Envelope};
 use breakglass::format::{GenerationHeader, Manifest, OpenedStatement, Record, paths};
 use breakglass::ledger::{Event, Journal};
 use breakglass::manifest::{Chain, Place, read_header, read_record};
@@ -136,11 +136,8 @@ impl Theirs {
             opened: now,
             expires,
         };
-        let mut signed = Envelope::of(&statement).expect("it can be written");
-        signed.signatures.push(EnvelopeSignature {
-            keyid: opening.witness().key_id(),
-            sig: opening.witness().sign(&signed.signed_bytes()).to_vec(),
-        });
+        let signed = Envelope::of(&statement).expect("it can be written");
+        let signed = crypto::sign(signed, opening.witness());
         let recorded = journal
             .record_opened(&head, now, &[signed])
             .expect("recorded");

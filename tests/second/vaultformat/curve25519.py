@@ -1,9 +1,12 @@
 """Points of edwards25519 (RFC 8032, section 5.1.3), to tell those of small order. Public data only."""
 
+import functools
+
 P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P
 
 
+@functools.lru_cache(maxsize=4096)
 def decode(data):
     """The point (x, y) of 32 bytes, or None. A y that is not below p is no point."""
     whole = int.from_bytes(data, "little")
@@ -27,6 +30,7 @@ def add(one, other):
     return x, y
 
 
+@functools.lru_cache(maxsize=4096)
 def is_small(point):
     """Whether 8 times the point is the neutral one."""
     for _ in range(3):

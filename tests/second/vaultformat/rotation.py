@@ -25,6 +25,9 @@ class Rotator:
     def signed(self, kind, plain):
         return self.signer.sign_into(envelope.Envelope(kind, envelope.document(plain)))
 
+    def store(self, compartment, generation, file, signed):
+        write(self.vault.folder, self.vault.generation_path(compartment, generation, file), signed.bytes())
+
     def seal(self, compartment, access_keys):
         """A generation with these access keys: credential -> (key id, secret). Its number and the role
         secrets by role."""
@@ -34,8 +37,7 @@ class Rotator:
         signed = self.signed(envelope.GENERATION, plain)
         begun = {"compartment": compartment, "generation": generation, "header": signed.digest.hex()}
         self.tell(("rotation-begun", {**begun, "manifest": plain["manifest"], "endpoint": None}))
-        folder = self.vault.generation_folder(compartment, generation)
-        write(folder, "header.json", signed.bytes())
+        self.store(compartment, generation, "header.json", signed)
         for name, (access_key, secret) in access_keys.items():
             self._seal_key(header.Header(signed), secrets, name, access_key, secret)
         proofs = [("key-proved", self._proof(name, key)) for name, (key, _) in access_keys.items()]
@@ -57,7 +59,6 @@ class Rotator:
         about |= {key: known[key] for key in ("account", "user")}
         plain, witness = record.make(secrets, about, secret)
         signed = self.signed(envelope.RECORD, plain)
-        folder = self.vault.generation_folder(about["compartment"], about["generation"])
-        write(folder, f"record/{name}.json", signed.bytes())
+        self.store(about["compartment"], about["generation"], f"record/{name}.json", signed)
         sealed = {"key": access_key, "record": signed.digest.hex(), "witness": text.to_base64(witness)}
         self.tell(("key-sealed", {**of_generation, **sealed}))

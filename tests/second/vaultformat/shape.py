@@ -1,10 +1,12 @@
 """JSON, read strictly (section 1). A type is a function from what JSON gave to what it means."""
 
 import json
+import re
 
 from .fault import Fault, need
 
 MOST = 2**64 - 1
+HALF = re.compile("[\ud800-\udfff]")
 
 
 def _pairs(pairs):
@@ -25,7 +27,7 @@ def _refused(text):
 def _scalars(value):
     """No half of a surrogate pair, which is no character."""
     if isinstance(value, str):
-        need(not any("\ud800" <= letter <= "\udfff" for letter in value), "form", "half a character")
+        need(not HALF.search(value), "form", "half a character")
     for part in value.items() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
         _scalars(part)
 

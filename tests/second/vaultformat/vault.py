@@ -4,10 +4,12 @@ import os
 import pathlib
 import re
 
-from . import chain, header, record
+from . import chain, files, header, record
 from .fault import need
 from .ledger import Ledger
 
+# The most bytes of any file: what each kind may have is asked where it is parsed.
+MOST = 4 << 20
 NUMBERS = {"manifest": (8, ".json"), "generation": (8, ""), "ledger/commit": (12, "")}
 
 
@@ -35,22 +37,23 @@ class Vault:
         """The bytes of the files numbered from 1, without a gap."""
         digits, suffix = NUMBERS[folder]
         form = re.compile(rf"[0-9]{{{digits},}}{re.escape(suffix)}")
-        place = self.folder / folder
-        found = {entry.name for entry in os.scandir(place)} if place.is_dir() else set()
-        found = {name for name in found if not name.startswith((".tmp-", ".lock-"))}
+        found = files.names(self.folder, folder)
         wanted = [numbered(folder, number) for number in range(1, len(found) + 1)]
         need(all(form.fullmatch(name) for name in found), "form", f"{folder}: a file that does not belong there")
         need(found == set(wanted), "chain" if folder == "manifest" else "tree", f"{folder}: a gap")
-        return [(place / name).read_bytes() for name in wanted]
+        return [files.read(self.folder, f"{folder}/{name}", MOST) for name in wanted]
 
-    def generation_folder(self, compartment, generation):
-        return self.folder / "generation" / compartment / numbered("generation", generation)
+    def generation_path(self, compartment, generation, file):
+        return f"generation/{compartment}/{numbered('generation', generation)}/{file}"
+
+    def _document(self, compartment, generation, file):
+        return files.read(self.folder, self.generation_path(compartment, generation, file), MOST)
 
     def header(self, compartment, generation):
         """A header that the ledger names, fits its manifest and is signed."""
         begun = self.state.generations.get(compartment, {})
         need(generation in begun, "history", f"{compartment} {generation} was never begun")
-        found = header.parse((self.generation_folder(compartment, generation) / "header.json").read_bytes())
+        found = header.parse(self._document(compartment, generation, "header.json"))
         need(found.digest == begun[generation], "place", "not the header that the ledger names")
         manifest = self.chain.by_digest(found.body["manifest"])
         need(manifest, "place", "of a manifest that is not there")
@@ -64,8 +67,7 @@ class Vault:
         need(access_key in credential.keys, "history", f"{name} has no such key, or none in force")
         key, about = credential.keys[access_key], credential.about
         found_header, manifest = self.header(about["compartment"], key.generation)
-        place = self.generation_folder(about["compartment"], key.generation) / "record" / f"{name}.json"
-        found = record.parse(place.read_bytes())
+        found = record.parse(self._document(about["compartment"], key.generation, f"record/{name}.json"))
         need(found.digest == key.record, "place", "not the record that the ledger names")
         record.check(found, found_header, manifest)
         wanted = {"credential": name, "access_key": access_key, "account": about["account"], "user": about["user"]}

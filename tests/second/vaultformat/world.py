@@ -1,6 +1,7 @@
 """Vaults of software keys that come out the same each time: for the vectors, and for the tests that let
 the breakglass program open what this one sealed."""
 
+import functools
 import json
 import pathlib
 
@@ -14,6 +15,7 @@ NOON = "2026-11-24T03:00:00Z"
 NONCE = bytes(range(16))
 
 
+@functools.cache
 def rsa_keys():
     """Two RSA keys for a token of the second suite: made once, and kept, because making them takes long."""
     kept = pathlib.Path(__file__).parent.parent / "rsa-test-keys.pem"
