@@ -163,14 +163,24 @@ fn two_tokens_open_a_vault_without_our_binary() {
         .expect("a folder")
         .count();
     assert_eq!(entries, after);
-    let statement = fs::read_to_string(bench.scene.path("opening.json")).expect("a statement");
+    let statement = bench.scene.path("opening.json");
+    let args = ["statement", text(&vault), text(&statement), "--fingerprint"];
+    let args = [&args[..], &[&bench.fingerprint]].concat();
+    let seen = bench.run(&args, &[]).ended(0);
     assert!(
-        statement.contains("application/vnd.breakglass.opened.v1+json"),
-        "{statement}"
+        seen.text.contains("\"reason\": \"our binary is gone\""),
+        "{seen}"
     );
-    // What the document says to do afterwards: rotate, and the key that was opened is gone.
+    let forged = fs::read_to_string(&statement)
+        .expect("a text")
+        .replace("sig\":\"", "sig\":\"AAAA");
+    fs::write(&statement, forged).expect("ours");
+    bench.run(&args, &[]).ended(7);
+    // What the document says to do when our binary is back: the opening is recorded with another one, and
+    // closing ends the key.
     let (opened, _) = bench.kept();
-    bench.scene.run(&["rotate"]).ended(0);
+    bench.scene.unseal(&["deploy"], &["true"]).ended(0);
+    bench.scene.run(&["close"]).ended(0);
     assert!(
         bench
             .scene

@@ -58,7 +58,7 @@ def of(found, kind):
 
 
 # The most bytes of a file.
-MOST = {MANIFEST: 1 << 20, GENERATION: 1 << 20, RECORD: 1 << 14}
+MOST = {MANIFEST: 1 << 20, GENERATION: 1 << 20, RECORD: 1 << 14, OPENED: 1 << 16}
 
 
 def parse(data, kind):

@@ -1,6 +1,7 @@
 """Tokens through pkcs11-tool (OpenSC). The PIN is asked for by pkcs11-tool itself, at the terminal; it
 stands in no argument and no variable, and this program never sees it."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -90,7 +91,9 @@ def slots(modules):
 
 def agree(slot, key_id, suite, encapsulated):
     """What the token computes from an encapsulated key: 32 bytes. Asks for the PIN."""
-    with tempfile.TemporaryDirectory() as folder:
+    # In memory where that is there: the answer is a secret.
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         given, out = pathlib.Path(folder) / "in", pathlib.Path(folder) / "out"
         given.write_bytes(handed_in(suite, encapsulated))
         out.touch(mode=0o600)

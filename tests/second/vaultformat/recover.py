@@ -3,6 +3,7 @@
 usage: recover check VAULT --fingerprint HEX
        recover open VAULT CREDENTIAL --fingerprint HEX --reason TEXT --module LIBRARY… -- COMMAND…
        recover open VAULT CREDENTIAL … --print
+       recover statement VAULT FILE --fingerprint HEX
        recover ask VAULT CREDENTIAL --fingerprint HEX FOLDER
        recover pack FILE
 """
@@ -16,9 +17,10 @@ import subprocess
 import sys
 import zipfile
 
-from . import pkcs11, report, text
-from .fault import Fault
+from . import envelope, pkcs11, report, text
+from .fault import Fault, need
 from .opening import Opening
+from .statement import Statement
 from .vault import Vault
 
 ROLES = {"ic": "Incident Commander", "bgo": "Break-Glass Operator"}
@@ -37,13 +39,15 @@ def parsed():
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="verify a whole vault")
     opening = commands.add_parser("open", help="open a credential with the tokens")
+    stated = commands.add_parser("statement", help="verify the statement of an opening that this program made")
     ask = commands.add_parser("ask", help="write out what each token must compute, for other tools")
-    for command in (check, opening, ask):
+    for command in (check, opening, stated, ask):
         command.add_argument("vault")
-        if command is not check:
+        if command in (opening, ask):
             command.add_argument("credential")
         command.add_argument("--fingerprint", metavar="HEX", help="from the card in the safe")
     ask.add_argument("folder")
+    stated.add_argument("file")
     opening.add_argument("--reason", required=True, help="why, for the statement of the opening")
     opening.add_argument("--module", action="append", default=[], metavar="LIBRARY", help="a PKCS#11 module")
     opening.add_argument(
@@ -171,6 +175,19 @@ def _state(opening, secrets, options):
     say(f"the statement of this opening is in {place}")
 
 
+def check_statement(options):
+    """That whoever wrote the statement held the secrets of both roles, and what it says."""
+    found = trusted(options)
+    said = Statement(envelope.parse(pathlib.Path(options.file).read_bytes(), envelope.OPENED))
+    body = said.body
+    need(body["vault"] == found.chain.fingerprint, "place", "a statement of another vault")
+    keys = found.state.credential(body["credential"]).keys
+    need(body["access_key"] in keys, "place", "on a key that was never sealed")
+    said.check_signed(keys[body["access_key"]].witness)
+    print(json.dumps(json.loads(said.envelope.payload), indent=2))
+    say("signed by the key's witness: by somebody who had the tokens of both roles")
+
+
 def ask(options):
     """For each token a file with what it must decrypt, or agree with (the peer's public key, DER)."""
     opening = Opening(trusted(options), options.credential)
@@ -200,7 +217,7 @@ def pack(options):
 def main():
     options = parsed()
     try:
-        do = {"check": check, "open": open_credential, "ask": ask, "pack": pack}[options.command]
+        do = {"check": check, "open": open_credential, "statement": check_statement, "ask": ask, "pack": pack}[options.command]
         return do(options) or 0
     except Fault as fault:
         say(f"REFUSED ({fault.kind}): {fault}")
