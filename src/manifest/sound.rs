@@ -80,10 +80,10 @@ fn tokens(manifest: &Manifest) -> Result<(), Unsound> {
     for (_, token) in manifest.tokens() {
         let identity = &token.identity;
         let kind = format!("{:?}", identity.kind);
-        let device = devices.insert((kind, &identity.manufacturer, &identity.serial));
-        if !(device && keys_seen.insert(&token.keys.seal.public))
-            || !keys_seen.insert(&token.keys.sign.public)
-        {
+        let new = devices.insert((kind, &identity.manufacturer, &identity.serial))
+            && keys_seen.insert(&token.keys.seal.public)
+            && keys_seen.insert(&token.keys.sign.public);
+        if !new {
             return Err(Unsound::Token(identity.to_string()));
         }
         if manifest.retired.contains(&token.id()) {

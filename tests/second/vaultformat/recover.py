@@ -211,7 +211,7 @@ def pack(options):
                 archive.write(module, f"{home.name}/{module.name}")
             archive.writestr("__main__.py", f"import sys\nfrom {home.name} import recover\nsys.exit(recover.main())\n")
     os.chmod(options.file, 0o755)
-    say(f"{options.file} is the whole program; it needs Python 3.11 or newer and its package cryptography")
+    say(f"{options.file} is the whole program; it needs Python (tried with 3.11) and its package cryptography")
 
 
 def main():
