@@ -13,6 +13,7 @@ mod scene;
 mod soft;
 
 mod generated;
+mod openssl;
 mod ours;
 mod recovery;
 mod software;

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::pty::{self, Pty};
 use crate::scene::{self, BGO, IC, Scene, Seen, pin};
-use crate::{aws, repository, second_says, text};
+use crate::{aws, openssl, repository, second_says, text};
 
 /// What pkcs11-tool asks.
 const PROMPT: &str = "Please enter User PIN";
@@ -39,14 +39,6 @@ fn recover(
     }
 }
 
-fn fingerprint(scene: &Scene) -> String {
-    let status = scene.run(&["status", "--json"]).json();
-    status["fingerprint"]
-        .as_str()
-        .expect("a fingerprint")
-        .to_owned()
-}
-
 struct Bench {
     scene: Scene,
     python: String,
@@ -61,7 +53,7 @@ impl Bench {
             python: text(&aws::python()).to_owned(),
             program: text(&repository("scripts/recover")).to_owned(),
             module: text(&scene::softhsm_library()).to_owned(),
-            fingerprint: fingerprint(&scene),
+            fingerprint: scene.fingerprint(),
             scene,
         }
     }
@@ -264,7 +256,7 @@ fn one_file_and_other_tools_are_enough() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let half = &keys["tokens"][words[0]];
         let answer = scene.path(&format!("answer-{}", &words[0][..8]));
-        with_openssl(&scene, half, words[2], text(&answer));
+        openssl::answer(&scene.path(""), half, words[2], &answer);
         args.extend([
             "--given".to_owned(),
             format!("{}={}", words[0], answer.display()),
@@ -277,85 +269,4 @@ fn one_file_and_other_tools_are_enough() {
             .contains("AWS_SECRET_ACCESS_KEY=secret/of/deploy/in/generation/00000001"),
         "{seen}"
     );
-}
-
-/// What a token would compute, by openssl.
-fn with_openssl(scene: &Scene, half: &serde_json::Value, question: &str, answer: &str) {
-    let key = scene.path("half.pem");
-    let run = |args: &[&str]| {
-        let output = std::process::Command::new("openssl")
-            .args(args)
-            .output()
-            .expect("openssl");
-        assert!(output.status.success(), "{args:?}: {output:?}");
-    };
-    if let Some(der) = half["rsa"].as_str() {
-        let der = data_encoding::BASE64
-            .decode(der.as_bytes())
-            .expect("base64");
-        fs::write(scene.path("half.der"), der).expect("ours");
-        run(&[
-            "pkey",
-            "-inform",
-            "DER",
-            "-in",
-            text(&scene.path("half.der")),
-            "-out",
-            text(&key),
-        ]);
-        let oaep = [
-            "rsa_padding_mode:oaep",
-            "rsa_oaep_md:sha256",
-            "rsa_mgf1_md:sha256",
-        ];
-        let mut args = vec![
-            "pkeyutl",
-            "-decrypt",
-            "-inkey",
-            text(&key),
-            "-in",
-            question,
-            "-out",
-            answer,
-        ];
-        for option in oaep {
-            args.extend(["-pkeyopt", option]);
-        }
-        run(&args);
-        return;
-    }
-    // SEC 1: ECPrivateKey with the named curve and nothing else.
-    let scalar = half["p256"].as_str().expect("a scalar");
-    let der = format!("30310201010420{scalar}a00a06082a8648ce3d030107");
-    let der = data_encoding::HEXLOWER.decode(der.as_bytes()).expect("hex");
-    fs::write(scene.path("half.der"), der).expect("ours");
-    run(&[
-        "ec",
-        "-inform",
-        "DER",
-        "-in",
-        text(&scene.path("half.der")),
-        "-out",
-        text(&key),
-    ]);
-    run(&[
-        "pkey",
-        "-pubin",
-        "-inform",
-        "DER",
-        "-in",
-        question,
-        "-out",
-        text(&scene.path("peer.pem")),
-    ]);
-    run(&[
-        "pkeyutl",
-        "-derive",
-        "-inkey",
-        text(&key),
-        "-peerkey",
-        text(&scene.path("peer.pem")),
-        "-out",
-        answer,
-    ]);
 }

@@ -31,7 +31,9 @@ EVENTS = {
     "key-intended": _key(generation=NUMBER, existing=shape.several(KEY)),
     "key-sealed": _key(generation=NUMBER, key=KEY, record=DIGEST, witness=text.from_base64),
     "key-proved": _key(key=KEY, arn=STRING, answers=WORD),
-    "generation-committed": shape.record(compartment=NAME, generation=NUMBER, credentials=shape.several(NAME)),
+    "generation-committed": shape.record(
+        compartment=NAME, generation=NUMBER, credentials=shape.several(NAME)
+    ),
     "key-retiring": _key(
         key=KEY,
         act=shape.one_of("deactivate", "delete"),

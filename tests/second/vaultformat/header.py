@@ -39,7 +39,11 @@ SHAPE = shape.record(
 
 def place(header, role, custodian, index):
     """What a share is bound to, as values for FIELDS."""
-    return [header[key] for key in ("vault", "manifest", "compartment", "generation")] + [role, custodian, index]
+    return [header[key] for key in ("vault", "manifest", "compartment", "generation")] + [
+        role,
+        custodian,
+        index,
+    ]
 
 
 def share_aad(header, role, custodian, index, token):
@@ -100,7 +104,12 @@ def _check_role(role, manifest):
 
 def make(manifest, vault, compartment, generation, created, draw):
     """A new generation's payload (JSON's values), and the role secrets by role."""
-    bound = {"vault": vault, "manifest": manifest.digest, "compartment": compartment, "generation": generation}
+    bound = {
+        "vault": vault,
+        "manifest": manifest.digest,
+        "compartment": compartment,
+        "generation": generation,
+    }
     secrets = {role: draw(32) for role in OPENING}
     plain = {
         **bound,
@@ -119,7 +128,9 @@ def _role(manifest, bound, role, secret, draw):
     shares = []
     for index, (custodian, share) in enumerate(zip(custodians, parts), 1):
         name = custodian["name"]
-        tokens = [_sealed(bound, role, name, index, token["keys"], share, draw) for token in custodian["tokens"]]
+        tokens = [
+            _sealed(bound, role, name, index, token["keys"], share, draw) for token in custodian["tokens"]
+        ]
         digest = share_digest(bound, role, name, index, share).hex()
         shares.append({"index": index, "custodian": name, "digest": digest, "tokens": tokens})
     return {"role": role, "threshold": threshold, "shares": shares}

@@ -85,7 +85,9 @@ class Incidents:
             key = credential.keys[opened]
             need(key.refused, "history", f"AWS was not seen to refuse {opened}")
             need(name in incident.denied, "history", f"the sessions of {name} are not denied")
-            newer = [one for one in credential.keys.values() if one.committed and one.generation > key.generation]
+            newer = [
+                one for one in credential.keys.values() if one.committed and one.generation > key.generation
+            ]
             need(newer, "history", f"no newer key of {name}")
         incident.closed = True
 

@@ -26,7 +26,9 @@ class Ledger:
             try:
                 self.state.apply(entry, commit.note.public, self.heads)
             except Fault as fault:
-                raise Fault(fault.kind, f"entry {before + index} (commit {commit.number}): {fault}") from fault
+                raise Fault(
+                    fault.kind, f"entry {before + index} (commit {commit.number}): {fault}"
+                ) from fault
         self.commits += 1
         self.heads[self.tree.size] = self.tree.roots[-1]
 
@@ -45,4 +47,6 @@ class Ledger:
 def entry(time, name, **fields):
     """The bytes of an entry, from JSON's values."""
     plain = {key.rstrip("_"): value for key, value in fields.items()}
-    return json.dumps({"time": time, "event": {name: plain}}, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(
+        {"time": time, "event": {name: plain}}, separators=(",", ":"), ensure_ascii=False
+    ).encode()

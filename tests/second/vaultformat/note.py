@@ -49,6 +49,8 @@ class Note:
 def make(vault, size, root, name, private):
     """The bytes of a note, signed by an Ed25519 key."""
     public, key_name = keys.raw(private.public_key()), f"breakglass/{vault.hex()}/{name}"
-    signed = f"breakglass/{vault.hex()}\n{size}\n{text.to_base64(root)}\nsigner {name} {text.to_base64(public)}\n"
+    signed = (
+        f"breakglass/{vault.hex()}\n{size}\n{text.to_base64(root)}\nsigner {name} {text.to_base64(public)}\n"
+    )
     signature = text.to_base64(key_id(key_name, public) + private.sign(signed.encode()))
     return f"{signed}\n\u2014 {key_name} {signature}\n".encode()

@@ -25,7 +25,9 @@ def _run(module, *args, terminal=False):
     command = [TOOL, "--module", module, *args]
     try:
         done = subprocess.run(
-            command, stdout=sys.stderr if terminal else subprocess.PIPE, stderr=None if terminal else subprocess.PIPE
+            command,
+            stdout=sys.stderr if terminal else subprocess.PIPE,
+            stderr=None if terminal else subprocess.PIPE,
         )
     except FileNotFoundError as error:
         raise Unreachable(f"{TOOL} is not installed (Debian: apt-get install opensc)") from error

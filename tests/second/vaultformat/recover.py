@@ -35,11 +35,15 @@ def say(*words):
 
 
 def parsed():
-    parser = argparse.ArgumentParser(prog="recover", description="Opens a vault without the breakglass program.")
+    parser = argparse.ArgumentParser(
+        prog="recover", description="Opens a vault without the breakglass program."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="verify a whole vault")
     opening = commands.add_parser("open", help="open a credential with the tokens")
-    stated = commands.add_parser("statement", help="verify the statement of an opening that this program made")
+    stated = commands.add_parser(
+        "statement", help="verify the statement of an opening that this program made"
+    )
     ask = commands.add_parser("ask", help="write out what each token must compute, for other tools")
     for command in (check, opening, stated, ask):
         command.add_argument("vault")
@@ -51,7 +55,11 @@ def parsed():
     opening.add_argument("--reason", required=True, help="why, for the statement of the opening")
     opening.add_argument("--module", action="append", default=[], metavar="LIBRARY", help="a PKCS#11 module")
     opening.add_argument(
-        "--given", action="append", default=[], metavar="TOKEN=FILE", help="a file with a token's answer (see ask)"
+        "--given",
+        action="append",
+        default=[],
+        metavar="TOKEN=FILE",
+        help="a file with a token's answer (see ask)",
     )
     opening.add_argument("--statement", metavar="FILE", help="where to; the default has the time in its name")
     opening.add_argument("--print", action="store_true", help="write the access key to standard output")
@@ -73,7 +81,9 @@ def trusted(options):
     found = Vault(options.vault)
     shown = report.grouped(found.chain.fingerprint)
     if options.fingerprint is None:
-        raise Stop(f"this vault's fingerprint is\n  {shown}\nCompare it with the card, and give it: --fingerprint")
+        raise Stop(
+            f"this vault's fingerprint is\n  {shown}\nCompare it with the card, and give it: --fingerprint"
+        )
     if "".join(options.fingerprint.split()).lower() != found.chain.fingerprint.hex():
         raise Stop(f"this is another vault: its fingerprint is\n  {shown}")
     return found
@@ -117,7 +127,9 @@ def _contribute(opening, role, modules, given):
             return
     share, sealed, token, slot, key_id = _pick(role, places, modules)
     suite, serial = token["keys"]["seal"]["suite"], token["identity"]["serial"]
-    say(f"pkcs11-tool asks for the PIN of {share['custodian']} ({ROLES[role]}): token {slot.label}, serial {serial}")
+    say(
+        f"pkcs11-tool asks for the PIN of {share['custodian']} ({ROLES[role]}): token {slot.label}, serial {serial}"
+    )
     opening.contribute(role, share, sealed, lambda point: pkcs11.agree(slot, key_id, suite, point))
     say(f"{share['custodian']} ({role}) contributed")
 
@@ -144,8 +156,10 @@ def _pick(role, places, modules):
             if answer.isdigit() and 1 <= int(answer) <= len(there):
                 return there[int(answer) - 1]
             continue
-        wanted = [f"{share['custodian']} with {token['identity']['label']} (serial {token['identity']['serial']})"
-                  for share, _, token in places]
+        wanted = [
+            f"{share['custodian']} with {token['identity']['label']} (serial {token['identity']['serial']})"
+            for share, _, token in places
+        ]
         say(f"{ROLES[role]}: none of these tokens is there: {'; '.join(wanted)}")
         _ask("Insert one and press Enter, or press Ctrl-C: ")
 
@@ -198,7 +212,9 @@ def ask(options):
             suite, identity = token["keys"]["seal"]["suite"], token["identity"]
             name = f"{role}-{share['custodian']}-{sealed['token'].hex()[:8]}"
             (folder / name).write_bytes(pkcs11.handed_in(suite, sealed["encapsulated"]))
-            print(f"{sealed['token'].hex()} {suite} {folder / name} ({identity['label']}, serial {identity['serial']})")
+            print(
+                f"{sealed['token'].hex()} {suite} {folder / name} ({identity['label']}, serial {identity['serial']})"
+            )
 
 
 def pack(options):
@@ -209,15 +225,25 @@ def pack(options):
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for module in sorted(home.glob("*.py")):
                 archive.write(module, f"{home.name}/{module.name}")
-            archive.writestr("__main__.py", f"import sys\nfrom {home.name} import recover\nsys.exit(recover.main())\n")
+            archive.writestr(
+                "__main__.py", f"import sys\nfrom {home.name} import recover\nsys.exit(recover.main())\n"
+            )
     os.chmod(options.file, 0o755)
-    say(f"{options.file} is the whole program; it needs Python (tried with 3.11) and its package cryptography")
+    say(
+        f"{options.file} is the whole program; it needs Python (tried with 3.11) and its package cryptography"
+    )
 
 
 def main():
     options = parsed()
     try:
-        do = {"check": check, "open": open_credential, "statement": check_statement, "ask": ask, "pack": pack}[options.command]
+        do = {
+            "check": check,
+            "open": open_credential,
+            "statement": check_statement,
+            "ask": ask,
+            "pack": pack,
+        }[options.command]
         return do(options) or 0
     except Fault as fault:
         say(f"REFUSED ({fault.kind}): {fault}")

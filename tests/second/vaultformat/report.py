@@ -26,7 +26,9 @@ def summary(found):
 
 
 def _custodian(one):
-    tokens = [{key: token["identity"][key] for key in ("label", "serial", "model")} for token in one["tokens"]]
+    tokens = [
+        {key: token["identity"][key] for key in ("label", "serial", "model")} for token in one["tokens"]
+    ]
     return {"name": one["name"], "role": one["role"], "tokens": tokens}
 
 

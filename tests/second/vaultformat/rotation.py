@@ -33,7 +33,9 @@ class Rotator:
         secrets by role."""
         state, fingerprint = self.vault.state, self.vault.chain.fingerprint
         generation = max(state.generations.get(compartment, {}), default=0) + 1
-        plain, secrets = header.make(state.manifest, fingerprint, compartment, generation, self.now(), self.draw)
+        plain, secrets = header.make(
+            state.manifest, fingerprint, compartment, generation, self.now(), self.draw
+        )
         signed = self.signed(envelope.GENERATION, plain)
         begun = {"compartment": compartment, "generation": generation, "header": signed.digest.hex()}
         self.tell(("rotation-begun", {**begun, "manifest": plain["manifest"], "endpoint": None}))

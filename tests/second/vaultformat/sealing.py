@@ -43,7 +43,10 @@ def shared_secret(suite, dh, encapsulated, public):
 def cipher(suite, dh, encapsulated, public, info):
     """The AES-256-GCM of a message, and its nonce."""
     hpke = HPKE if suite == "p256" else RSA
-    hashed = [labeled_extract(hpke, b"", label, data) for label, data in ((b"psk_id_hash", b""), (b"info_hash", info))]
+    hashed = [
+        labeled_extract(hpke, b"", label, data)
+        for label, data in ((b"psk_id_hash", b""), (b"info_hash", info))
+    ]
     context = b"\0" + b"".join(hashed)
     secret = labeled_extract(hpke, shared_secret(suite, dh, encapsulated, public), b"secret", b"")
     key = labeled_expand(hpke, secret, b"key", context, 32)
@@ -53,7 +56,9 @@ def cipher(suite, dh, encapsulated, public, info):
 def seal(suite, public, info, aad, message, draw):
     """Returns (encapsulated, ciphertext). `draw(n)` gives n random bytes."""
     if suite == "p256":
-        ours = ec.derive_private_key(1 + int.from_bytes(draw(40), "big") % (keys.P256_ORDER - 1), ec.SECP256R1())
+        ours = ec.derive_private_key(
+            1 + int.from_bytes(draw(40), "big") % (keys.P256_ORDER - 1), ec.SECP256R1()
+        )
         encapsulated = keys.point_of(ours.public_key())
         dh = ours.exchange(ec.ECDH(), keys.p256(public))
     else:

@@ -28,7 +28,9 @@ def _scalars(value):
     """No half of a surrogate pair, which is no character."""
     if isinstance(value, str):
         need(not HALF.search(value), "form", "half a character")
-    for part in value.items() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+    for part in (
+        value.items() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    ):
         _scalars(part)
 
 

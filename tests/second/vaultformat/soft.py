@@ -65,7 +65,9 @@ class Token:
     def plain(self):
         """As the manifest lists it."""
         serial = hashlib.sha256(self.label.encode()).hexdigest()[:16]
-        suite, algorithm = ("rsa-oaep-sha256", "rsa-pkcs1-sha256") if self.is_rsa else ("p256", "ecdsa-p256-sha256")
+        suite, algorithm = (
+            ("rsa-oaep-sha256", "rsa-pkcs1-sha256") if self.is_rsa else ("p256", "ecdsa-p256-sha256")
+        )
         identity = {
             "kind": "pkcs11",
             "locator": f"pkcs11:token={self.label};serial={serial}",
@@ -84,7 +86,9 @@ class Token:
     @property
     def id(self):
         plain = self.plain()["keys"]
-        seal, sign = ({**plain[use], "public": text.from_base64(plain[use]["public"])} for use in ("seal", "sign"))
+        seal, sign = (
+            {**plain[use], "public": text.from_base64(plain[use]["public"])} for use in ("seal", "sign")
+        )
         return keys.token_id({"seal": seal, "sign": sign})
 
     def _public(self, private):

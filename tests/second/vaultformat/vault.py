@@ -39,7 +39,11 @@ class Vault:
         form = re.compile(rf"[0-9]{{{digits},}}{re.escape(suffix)}")
         found = files.names(self.folder, folder)
         wanted = [numbered(folder, number) for number in range(1, len(found) + 1)]
-        need(all(form.fullmatch(name) for name in found), "form", f"{folder}: a file that does not belong there")
+        need(
+            all(form.fullmatch(name) for name in found),
+            "form",
+            f"{folder}: a file that does not belong there",
+        )
         need(found == set(wanted), "chain" if folder == "manifest" else "tree", f"{folder}: a gap")
         return [files.read(self.folder, f"{folder}/{name}", MOST) for name in wanted]
 
@@ -70,7 +74,12 @@ class Vault:
         found = record.parse(self._document(about["compartment"], key.generation, f"record/{name}.json"))
         need(found.digest == key.record, "place", "not the record that the ledger names")
         record.check(found, found_header, manifest)
-        wanted = {"credential": name, "access_key": access_key, "account": about["account"], "user": about["user"]}
+        wanted = {
+            "credential": name,
+            "access_key": access_key,
+            "account": about["account"],
+            "user": about["user"],
+        }
         need({field: found.about[field] for field in wanted} == wanted, "place", "of something else")
         need(found.body["witness"] == key.witness, "place", "another witness than the ledger's")
         return found, found_header, manifest
@@ -94,4 +103,3 @@ def write(folder, path, data):
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-

@@ -27,13 +27,23 @@ class People:
     """Two of three ICs, of whom one has a spare token; a BGO with a token of each suite; an SO."""
 
     def __init__(self):
-        self.tokens = {name: soft.Token(name) for name in ("alice", "alice-spare", "carol", "dave", "bob", "eve")}
+        self.tokens = {
+            name: soft.Token(name) for name in ("alice", "alice-spare", "carol", "dave", "bob", "eve")
+        }
         self.tokens["bob-rsa"] = soft.Token("bob-rsa", rsa=rsa_keys())
         self.rotator, self.station = soft.Signer("rotator"), soft.Signer("station")
 
     def custodians(self):
-        of = {"alice": ["alice", "alice-spare"], "carol": ["carol"], "dave": ["dave"], "bob": ["bob", "bob-rsa"]}
-        rows = [(name, "bgo" if name == "bob" else "ic", [self.tokens[label] for label in labels]) for name, labels in of.items()]
+        of = {
+            "alice": ["alice", "alice-spare"],
+            "carol": ["carol"],
+            "dave": ["dave"],
+            "bob": ["bob", "bob-rsa"],
+        }
+        rows = [
+            (name, "bgo" if name == "bob" else "ic", [self.tokens[label] for label in labels])
+            for name, labels in of.items()
+        ]
         return [*rows, ("eve", "so", [self.tokens["eve"]])]
 
     def manifest(self):
@@ -83,5 +93,8 @@ def write(folder):
     """A whole vault at `folder`, and beside it `keys.json`: the tokens' keys and the role secrets."""
     people, folder = People(), pathlib.Path(folder)
     _, secrets = found(folder, people)
-    kept = {"tokens": private_keys(people), "secrets": {role: secret.hex() for role, secret in secrets.items()}}
+    kept = {
+        "tokens": private_keys(people),
+        "secrets": {role: secret.hex() for role, secret in secrets.items()},
+    }
     folder.with_name(folder.name + "-keys.json").write_text(json.dumps(kept, indent=1))

@@ -10,7 +10,7 @@ SUBJECTS = [texts, entries, keyfiles, signed, chains, shares, sharing, headers, 
 
 
 def verdict(module, shared, case):
-    """"ok" and what it gives, or the class of the fault and None."""
+    """ "ok" and what it gives, or the class of the fault and None."""
     try:
         return "ok", module.run(shared, case)
     except Fault as fault:

@@ -34,7 +34,11 @@ def head(*batches, signer=SIGNER, vault=VAULT):
 
 
 def make():
-    file = File(SUBJECT, "All commits of a ledger, in their order; the last one may be at fault. The entries mean nothing.", vault=VAULT.hex())
+    file = File(
+        SUBJECT,
+        "All commits of a ledger, in their order; the last one may be at fault. The entries mean nothing.",
+        vault=VAULT.hex(),
+    )
     _goods(file)
     _files(file)
     _notes(file)
@@ -79,11 +83,20 @@ def _files(file):
     bad("another version", right.replace(b"commit/v1", b"commit/v2"))
     bad("another line end", right.replace(b"commit/v1\n", b"commit/v1\r\n"))
     for name, line in (
-        ("a zero before the number", b"01 %d 2\n" % length), ("a plus sign", b"+1 %d 2\n" % length), ("two blanks", b"1  %d 2\n" % length),
-        ("a blank behind", b"1 %d 2 \n" % length), ("a fourth number", b"1 %d 2 0\n" % length), ("the number of entries missing", b"1 %d\n" % length),
-        ("no entries", b"1 %d 0\n" % length), ("one entry more than there is", b"1 %d 3\n" % length), ("one entry less than there is", b"1 %d 1\n" % length),
-        ("a note a byte shorter", b"1 %d 2\n" % (length - 1)), ("a note a byte longer", b"1 %d 2\n" % (length + 1)),
-        ("a note longer than the file", b"1 99999 2\n"), ("a note longer than any file", b"1 18446744073709551616 2\n"), ("no number", b"x %d 2\n" % length),
+        ("a zero before the number", b"01 %d 2\n" % length),
+        ("a plus sign", b"+1 %d 2\n" % length),
+        ("two blanks", b"1  %d 2\n" % length),
+        ("a blank behind", b"1 %d 2 \n" % length),
+        ("a fourth number", b"1 %d 2 0\n" % length),
+        ("the number of entries missing", b"1 %d\n" % length),
+        ("no entries", b"1 %d 0\n" % length),
+        ("one entry more than there is", b"1 %d 3\n" % length),
+        ("one entry less than there is", b"1 %d 1\n" % length),
+        ("a note a byte shorter", b"1 %d 2\n" % (length - 1)),
+        ("a note a byte longer", b"1 %d 2\n" % (length + 1)),
+        ("a note longer than the file", b"1 99999 2\n"),
+        ("a note longer than any file", b"1 18446744073709551616 2\n"),
+        ("no number", b"x %d 2\n" % length),
     ):
         bad(name, right.replace(numbers, line, 1))
     bad("the number of another", right.replace(numbers, b"2 %d 2\n" % length, 1), "place")
@@ -127,10 +140,18 @@ def _notes(file):
     bad("a second extension line", signed(body + "more\n"))
     bad("an extension line before", signed(body.replace("signer", "more\nsigner")))
     bad("two blanks in the signer", signed(body.replace("signer rotator", "signer  rotator")))
-    bad("a name in upper case", signed(body.replace("signer rotator", "signer Rotator"), key_name=f"breakglass/{VAULT.hex()}/Rotator"))
+    bad(
+        "a name in upper case",
+        signed(
+            body.replace("signer rotator", "signer Rotator"), key_name=f"breakglass/{VAULT.hex()}/Rotator"
+        ),
+    )
     bad("a line end of another kind", right.replace(b"\n", b"\r\n"))
     bad("without the dash", line(5, " ".join(["-", *signature[1:]])))
-    bad("the signature without padding", line(5, parts[5].rstrip("=")) if parts[5].endswith("=") else line(5, parts[5] + "="))
+    bad(
+        "the signature without padding",
+        line(5, parts[5].rstrip("=")) if parts[5].endswith("=") else line(5, parts[5] + "="),
+    )
     bad("a key id alone", line(5, " ".join([*signature[:2], text.to_base64(bytes(4))])))
     bad("without the last line end", right[:-1])
     bad("a blank line behind", right + b"\n")
@@ -145,14 +166,30 @@ def _notes(file):
 
     bad("another key id", with_signature(bytes([data[0] ^ 1]) + data[1:]), "signature")
     bad("a bit of the signature turned", with_signature(data[:-1] + bytes([data[-1] ^ 1])), "signature")
-    bad("the key of another", signed(body.replace(SIGNER.plain()["public"], OTHER.plain()["public"]), public=OTHER.public), "signature")
+    bad(
+        "the key of another",
+        signed(body.replace(SIGNER.plain()["public"], OTHER.plain()["public"]), public=OTHER.public),
+        "signature",
+    )
     weak = bytes([1]) + bytes(31)
-    bad("a key of small order", signed(body.replace(SIGNER.plain()["public"], text.to_base64(weak)), public=weak), "signature")
+    bad(
+        "a key of small order",
+        signed(body.replace(SIGNER.plain()["public"], text.to_base64(weak)), public=weak),
+        "signature",
+    )
     bad("another size, signed before", line(1, "3"), "signature")
     bad("another root, signed before", line(2, text.to_base64(bytes(32))), "signature")
     renamed = body.replace("signer rotator", "signer mallory")
-    bad("another name, signed before", (renamed + "\n" + parts[5].replace("/rotator ", "/mallory ") + "\n").encode(), "signature")
-    bad("the name of the signature line is another", line(5, parts[5].replace("/rotator ", "/station ")), "signature")
+    bad(
+        "another name, signed before",
+        (renamed + "\n" + parts[5].replace("/rotator ", "/mallory ") + "\n").encode(),
+        "signature",
+    )
+    bad(
+        "the name of the signature line is another",
+        line(5, parts[5].replace("/rotator ", "/station ")),
+        "signature",
+    )
 
 
 def _trees(file):

@@ -25,7 +25,13 @@ def _samples():
         "manifest-intended": {"version": 2, "manifest": DIGEST, "change": "a spare for alice"},
         "manifest-adopted": {"version": 2, "manifest": DIGEST},
         "credential-added": {"credential": definition},
-        "rotation-begun": {"compartment": "main", "generation": 1, "header": DIGEST, "manifest": DIGEST, "endpoint": None},
+        "rotation-begun": {
+            "compartment": "main",
+            "generation": 1,
+            "header": DIGEST,
+            "manifest": DIGEST,
+            "endpoint": None,
+        },
         "key-intended": {**credential, "generation": 1, "existing": [KEY]},
         "key-sealed": {**key, "generation": 1, "record": DIGEST, "witness": "AAAA"},
         "key-proved": {**key, "arn": "arn:aws:iam::123456789012:user/deploy", "answers": 3},
@@ -58,7 +64,11 @@ def make():
     for name, event in samples.items():
         entry = {"time": TIME, "event": {name: event}}
         file.good(name, entry=blob(dumps(entry)))
-        file.bad(f"{name}: a field is missing", "form", entry=blob(dumps(without(entry, f"event.{name}.{list(event)[-1]}"))))
+        file.bad(
+            f"{name}: a field is missing",
+            "form",
+            entry=blob(dumps(without(entry, f"event.{name}.{list(event)[-1]}"))),
+        )
     _other_goods(file, samples)
     _json(file)
     _values(file, samples)
@@ -70,9 +80,17 @@ def _other_goods(file, samples):
     file.good("delivered: by credential-process", entry=blob(dumps(delivered)))
     released = {"time": TIME, "event": {"released": {"incident": "inc-1", "exit": None}}}
     file.good("released: without an exit code", entry=blob(dumps(released)))
-    file.good("blanks and another order", entry=blob(
-        b'{ "event" : { "incident-closed" : { "incident" : "inc-1" } } ,\n\t"time" : "%s" }\r\n' % TIME.encode()))
-    file.good("an escaped letter", entry=blob(b'{"t\\u0069me":"%s","event":{"incident-closed":{"incident":"inc-1"}}}' % TIME.encode()))
+    file.good(
+        "blanks and another order",
+        entry=blob(
+            b'{ "event" : { "incident-closed" : { "incident" : "inc-1" } } ,\n\t"time" : "%s" }\r\n'
+            % TIME.encode()
+        ),
+    )
+    file.good(
+        "an escaped letter",
+        entry=blob(b'{"t\\u0069me":"%s","event":{"incident-closed":{"incident":"inc-1"}}}' % TIME.encode()),
+    )
 
 
 def _json(file):
@@ -98,11 +116,19 @@ def _json(file):
     bad("an unknown field", good[:-1] + b',"more":1}')
     bad("an unknown field of the event", head + b'{"incident-closed":{"incident":"inc-1","more":1}}' + tail)
     bad("a field twice", good[:-1] + b',"time":"%s"}' % TIME.encode())
-    bad("a field twice in the event", head + b'{"incident-closed":{"incident":"inc-1","incident":"inc-1"}}' + tail)
+    bad(
+        "a field twice in the event",
+        head + b'{"incident-closed":{"incident":"inc-1","incident":"inc-1"}}' + tail,
+    )
     bad("a field twice, once escaped", good[:-1] + b',"t\\u0069me":"%s"}' % TIME.encode())
     bad("a list in the place of the entry", b'["%s",' % TIME.encode() + closed + b"]")
     bad("a list in the place of the event's fields", head + b'{"incident-closed":["inc-1"]}' + tail)
-    bad("two events", head + b'{"incident-closed":{"incident":"inc-1"},"closing-intended":{"incident":"inc-1","endpoint":null}}' + tail)
+    bad(
+        "two events",
+        head
+        + b'{"incident-closed":{"incident":"inc-1"},"closing-intended":{"incident":"inc-1","endpoint":null}}'
+        + tail,
+    )
     bad("no event", head + b"{}" + tail)
     bad("an event as a text", head + b'"incident-closed"' + tail)
     bad("an unknown event", head + b'{"incident-forgotten":{"incident":"inc-1"}}' + tail)
@@ -113,11 +139,23 @@ def _json(file):
     bad("a line end within a text", head + b'{"closing-failed":{"incident":"inc-1","code":"a\nb"}}' + tail)
     bad("a time of another spelling", good.replace(b"00Z", b"00+00:00"))
     for name, number in (
-        ("a fraction", b"1.0"), ("an exponent", b"1e0"), ("a sign", b"-1"), ("a plus sign", b"+1"), ("a zero before", b"01"),
-        ("a text", b'"1"'), ("above 64 bits", b"18446744073709551616"), ("NaN", b"NaN"), ("true", b"true"), ("minus zero", b"-0"),
-        ("null", b"null"), ("hexadecimal", b"0x1"),
+        ("a fraction", b"1.0"),
+        ("an exponent", b"1e0"),
+        ("a sign", b"-1"),
+        ("a plus sign", b"+1"),
+        ("a zero before", b"01"),
+        ("a text", b'"1"'),
+        ("above 64 bits", b"18446744073709551616"),
+        ("NaN", b"NaN"),
+        ("true", b"true"),
+        ("minus zero", b"-0"),
+        ("null", b"null"),
+        ("hexadecimal", b"0x1"),
     ):
-        bad(f"a number: {name}", head + b'{"key-abandoned":{"credential":"deploy","generation":' + number + b"}}" + tail)
+        bad(
+            f"a number: {name}",
+            head + b'{"key-abandoned":{"credential":"deploy","generation":' + number + b"}}" + tail,
+        )
     largest = head + b'{"key-abandoned":{"credential":"deploy","generation":18446744073709551615}}' + tail
     file.good("json: the largest number", entry=blob(largest))
 

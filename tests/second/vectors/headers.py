@@ -28,7 +28,9 @@ def run(shared, case):
         for share in role["shares"]:
             for sealed in share["tokens"]:
                 if sealed["token"] == token:
-                    _, opened = header.open_share(head, found.newest, role["role"], share, sealed, lambda _: answer)
+                    _, opened = header.open_share(
+                        head, found.newest, role["role"], share, sealed, lambda _: answer
+                    )
                     return opened.hex()
     need(False, "place", "not sealed to this token")
 
@@ -43,9 +45,15 @@ def signed(plain, *signers):
 def make():
     manifest, _, plain, _ = made()
     right = signed(plain, PEOPLE.rotator)
-    file = File(SUBJECT, "The header of generation 7 of `main` under the manifest; with `token` and `answer`: the share of that token, "
-                "which answered so (the ledger is taken to name the very header that is there).",
-                manifest=blob(manifest.bytes()), compartment="main", generation=7, header=blob(right.bytes()))
+    file = File(
+        SUBJECT,
+        "The header of generation 7 of `main` under the manifest; with `token` and `answer`: the share of that token, "
+        "which answered so (the ledger is taken to name the very header that is there).",
+        manifest=blob(manifest.bytes()),
+        compartment="main",
+        generation=7,
+        header=blob(right.bytes()),
+    )
     file.good("the header", right.digest.hex())
     other_order = {key: plain[key] for key in reversed(plain)}
     other = signed(other_order, PEOPLE.rotator)
@@ -63,11 +71,16 @@ def bad(file, name, kind, plain, *signers):
 
 def _form(file, plain):
     for path, value, name in (
-        ("generation", "7", "the generation a text"), ("manifest_version", -1, "a negative version"),
-        ("roles.0.threshold", 256, "a threshold above 8 bits"), ("roles.0.shares.0.index", 256, "an index above 8 bits"),
-        ("roles.0.role", "ceo", "an unknown role"), ("roles.0.shares.0.digest", "5A" * 32, "a digest in upper case"),
-        ("roles.0.shares.0.tokens.0.ciphertext", "A", "a ciphertext that is no base64"), ("created", "now", "no time"),
-        ("more", 1, "an unknown field"), ("roles.0.shares.0.more", 1, "an unknown field of a share"),
+        ("generation", "7", "the generation a text"),
+        ("manifest_version", -1, "a negative version"),
+        ("roles.0.threshold", 256, "a threshold above 8 bits"),
+        ("roles.0.shares.0.index", 256, "an index above 8 bits"),
+        ("roles.0.role", "ceo", "an unknown role"),
+        ("roles.0.shares.0.digest", "5A" * 32, "a digest in upper case"),
+        ("roles.0.shares.0.tokens.0.ciphertext", "A", "a ciphertext that is no base64"),
+        ("created", "now", "no time"),
+        ("more", 1, "an unknown field"),
+        ("roles.0.shares.0.more", 1, "an unknown field of a share"),
     ):
         bad(file, f"form: {name}", "form", changed(plain, path, value))
     for path in ("vault", "roles.0.shares.0.tokens.0.encapsulated"):
@@ -78,14 +91,22 @@ def _place(file, plain):
     ic, bgo = plain["roles"]
     alice, carol, dave = ic["shares"]
     for name, path, value in (
-        ("another vault", "vault", "5a" * 32), ("another manifest", "manifest", "5a" * 32),
-        ("another version of the manifest", "manifest_version", 2), ("another compartment", "compartment", "prod"),
-        ("another generation", "generation", 8), ("the roles exchanged", "roles", [bgo, ic]),
-        ("one role", "roles", [ic]), ("a role twice", "roles", [ic, ic]), ("three roles", "roles", [ic, bgo, {**bgo, "role": "so"}]),
-        ("a lower threshold", "roles.0.threshold", 1), ("a threshold of none", "roles.0.threshold", 0),
-        ("a share is missing", "roles.0.shares", [alice, carol]), ("a share too many", "roles.0.shares", [alice, carol, dave, {**dave, "index": 4}]),
+        ("another vault", "vault", "5a" * 32),
+        ("another manifest", "manifest", "5a" * 32),
+        ("another version of the manifest", "manifest_version", 2),
+        ("another compartment", "compartment", "prod"),
+        ("another generation", "generation", 8),
+        ("the roles exchanged", "roles", [bgo, ic]),
+        ("one role", "roles", [ic]),
+        ("a role twice", "roles", [ic, ic]),
+        ("three roles", "roles", [ic, bgo, {**bgo, "role": "so"}]),
+        ("a lower threshold", "roles.0.threshold", 1),
+        ("a threshold of none", "roles.0.threshold", 0),
+        ("a share is missing", "roles.0.shares", [alice, carol]),
+        ("a share too many", "roles.0.shares", [alice, carol, dave, {**dave, "index": 4}]),
         ("shares in another order", "roles.0.shares", [carol, alice, dave]),
-        ("another index", "roles.0.shares.0.index", 9), ("another custodian", "roles.0.shares.0.custodian", "mallory"),
+        ("another index", "roles.0.shares.0.index", 9),
+        ("another custodian", "roles.0.shares.0.custodian", "mallory"),
         ("a token is missing", "roles.0.shares.0.tokens", alice["tokens"][:1]),
         ("a token too many", "roles.0.shares.0.tokens", [*alice["tokens"], carol["tokens"][0]]),
         ("a token twice", "roles.0.shares.0.tokens", [alice["tokens"][0]] * 2),
@@ -121,7 +142,12 @@ def _shares(file, plain):
         found = tokens[sealed["token"]].private(text.from_base64(sealed["encapsulated"]))
         return {"token": sealed["token"], "answer": text.to_base64(found)}
 
-    shared = {"manifest": file.shared["manifest"], "compartment": "main", "generation": 7, "header": file.shared["header"]}
+    shared = {
+        "manifest": file.shared["manifest"],
+        "compartment": "main",
+        "generation": 7,
+        "header": file.shared["header"],
+    }
     for role in plain["roles"]:
         for share in role["shares"]:
             for sealed in share["tokens"]:
@@ -142,7 +168,13 @@ def _shares(file, plain):
     spare = {**ic[0]["tokens"][1], "token": first["token"]}
     wrong("of the spare token", "sealing", f"{at}.tokens.0", spare, {**spare})
     wrong("47 bytes", "form", f"{at}.tokens.0.ciphertext", text.to_base64(bytes(47)), first)
-    wrong("off the curve", "form", f"{at}.tokens.0.encapsulated", text.to_base64(b"\4" + bytes(64)), {**first})
+    wrong(
+        "off the curve", "form", f"{at}.tokens.0.encapsulated", text.to_base64(b"\4" + bytes(64)), {**first}
+    )
     answered = answer(first)
-    file.bad("share: the answer of another token", "sealing", token=first["token"], answer=answer(second)["answer"])
-    file.bad("share: of a token that it is not sealed to", "place", token="5a" * 32, answer=answered["answer"])
+    file.bad(
+        "share: the answer of another token", "sealing", token=first["token"], answer=answer(second)["answer"]
+    )
+    file.bad(
+        "share: of a token that it is not sealed to", "place", token="5a" * 32, answer=answered["answer"]
+    )

@@ -13,7 +13,9 @@ SUBJECT = "keys"
 def run(shared, case):
     if case["use"] == "token-id":
         plain = case["keys"]
-        parsed = {use: {**plain[use], "public": text.from_base64(plain[use]["public"])} for use in ("seal", "sign")}
+        parsed = {
+            use: {**plain[use], "public": text.from_base64(plain[use]["public"])} for use in ("seal", "sign")
+        }
         return keys.token_id(parsed).hex()
     kinds = {"seal": keys.SEAL_KEYS, "sign": {**keys.SIGN_KEYS, "ed25519": keys.ed25519_key}}[case["use"]]
     need(case["kind"] in kinds, "form", "an unknown kind of key")
@@ -54,7 +56,9 @@ def make():
     _ed25519(file)
     for label, token in (("p256", soft.Token("alice")), ("rsa", soft.Token("bob-rsa", rsa=world.rsa_keys()))):
         plain = {use: token.plain()["keys"][use] for use in ("seal", "sign")}
-        file.good(f"token id: {label}", run(None, {"use": "token-id", "keys": plain}), use="token-id", keys=plain)
+        file.good(
+            f"token id: {label}", run(None, {"use": "token-id", "keys": plain}), use="token-id", keys=plain
+        )
     return file
 
 
@@ -117,12 +121,23 @@ def _ed25519(file):
         file.bad(f"ed25519: {name}", "key", use="sign", kind="ed25519", public=text.to_base64(data))
     none = next(y for y in range(2, 99) if curve25519.decode(y.to_bytes(32, "little")) is None)
     # A y of a point of large order that also has a spelling above p.
-    twice = next(y for y in range(3, 19) if (point := curve25519.decode(y.to_bytes(32, "little"))) and not curve25519.is_small(point))
+    twice = next(
+        y
+        for y in range(3, 19)
+        if (point := curve25519.decode(y.to_bytes(32, "little"))) and not curve25519.is_small(point)
+    )
     for name, data in (
         ("no point", none.to_bytes(32, "little")),
         ("its y not below p", (curve25519.P + twice).to_bytes(32, "little")),
         ("31 bytes", bytes([9] * 31)),
         ("33 bytes", soft.Signer("rotator").public + b"\0"),
     ):
-        file.bad(f"ed25519: {name}", "key", use="sign", kind="ed25519", public=base64.b64encode(data).decode())
-    file.good("ed25519: that y in its one spelling", use="sign", kind="ed25519", public=text.to_base64(twice.to_bytes(32, "little")))
+        file.bad(
+            f"ed25519: {name}", "key", use="sign", kind="ed25519", public=base64.b64encode(data).decode()
+        )
+    file.good(
+        "ed25519: that y in its one spelling",
+        use="sign",
+        kind="ed25519",
+        public=text.to_base64(twice.to_bytes(32, "little")),
+    )

@@ -31,13 +31,29 @@ def make():
     manifest, found, plain, secrets = headers.made()
     head = headers.signed(plain, headers.PEOPLE.rotator)
     about = {key: header.Header(head).body[key] for key in ("vault", "manifest", "compartment", "generation")}
-    about |= {"header": head.digest, "credential": "deploy", "account": "123456789012", "user": "deploy-emergency"}
+    about |= {
+        "header": head.digest,
+        "credential": "deploy",
+        "account": "123456789012",
+        "user": "deploy-emergency",
+    }
     about |= {"access_key": KEY, "created": world.NOON}
     right, _ = record.make(secrets, about, SECRET)
-    definition = {"name": "deploy", "compartment": "main", "account": "123456789012", "user": "deploy-emergency"}
-    file = File(SUBJECT, "The record of `deploy` in the generation of the header; with `secrets`: the secret access key that the role "
-                "secrets open.", manifest=blob(manifest.bytes()), header=blob(head.bytes()), definition=definition,
-                record=blob(signed(right).bytes()))
+    definition = {
+        "name": "deploy",
+        "compartment": "main",
+        "account": "123456789012",
+        "user": "deploy-emergency",
+    }
+    file = File(
+        SUBJECT,
+        "The record of `deploy` in the generation of the header; with `secrets`: the secret access key that the role "
+        "secrets open.",
+        manifest=blob(manifest.bytes()),
+        header=blob(head.bytes()),
+        definition=definition,
+        record=blob(signed(right).bytes()),
+    )
     file.good("the record", signed(right).digest.hex())
     _form(file, right)
     _place(file, right)
@@ -77,8 +93,14 @@ def _form(file, plain):
 
 def _place(file, plain):
     for field, value in (
-        ("vault", "5a" * 32), ("manifest", "5a" * 32), ("header", "5a" * 32), ("compartment", "prod"), ("generation", 8),
-        ("credential", "audit"), ("account", "210987654321"), ("user", "audit-emergency"),
+        ("vault", "5a" * 32),
+        ("manifest", "5a" * 32),
+        ("header", "5a" * 32),
+        ("compartment", "prod"),
+        ("generation", 8),
+        ("credential", "audit"),
+        ("account", "210987654321"),
+        ("user", "audit-emergency"),
     ):
         bad(file, f"place: another {field}", "place", changed(plain, f"about.{field}", value))
 
@@ -120,9 +142,15 @@ def _opening(file, plain, about, secrets):
     audit, _ = record.make(secrets, {**about, "credential": "audit"}, SECRET)
     opening("sealed for another credential", "mismatch", {**audit, "about": plain["about"]})
     opening("another commitment", "mismatch", changed(plain, "commitment", text.to_base64(bytes(32))))
-    opening("another witness", "mismatch", changed(plain, "witness", headers.PEOPLE.station.plain()["public"]))
+    opening(
+        "another witness", "mismatch", changed(plain, "witness", headers.PEOPLE.station.plain()["public"])
+    )
     ciphertext = bytearray(text.from_base64(plain["ciphertext"]))
-    for name, at in (("the first bit of the ciphertext turned", 0), ("a bit of the padding turned", 127), ("a bit of the tag turned", 143)):
+    for name, at in (
+        ("the first bit of the ciphertext turned", 0),
+        ("a bit of the padding turned", 127),
+        ("a bit of the tag turned", 143),
+    ):
         turned = bytearray(ciphertext)
         turned[at] ^= 1
         opening(name, "sealing", changed(plain, "ciphertext", text.to_base64(bytes(turned))))
@@ -151,5 +179,3 @@ def _sealed_wrong(opening, plain, about, secrets):
     opening("a length that ends within the secret", "form", seal(padded(SECRET, 39)))
     opening("a blank in the secret", "form", seal(padded(b"x" * 20 + b" " + b"x" * 19)))
     opening("a letter that is no ASCII", "form", seal(padded(b"x" * 20 + b"\xc3\xbc" + b"x" * 18)))
-
-

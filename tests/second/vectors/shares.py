@@ -12,7 +12,9 @@ GIVEN = ("public", "info", "aad", "encapsulated", "ciphertext")
 def run(shared, case):
     public, info, aad, encapsulated, ciphertext = (text.from_base64(case[field]) for field in GIVEN)
     answer = text.from_base64(case["answer"])
-    return sealing.open_sealed(case["suite"], public, info, aad, encapsulated, ciphertext, lambda _: answer).hex()
+    return sealing.open_sealed(
+        case["suite"], public, info, aad, encapsulated, ciphertext, lambda _: answer
+    ).hex()
 
 
 def _flip(data, at=-1):
@@ -32,8 +34,11 @@ def _case(suite, token, seed):
 
 
 def make():
-    file = File(SUBJECT, "A sealed message of 32 bytes; `answer` is what the token computes from `encapsulated`: the x-coordinate "
-                "of the agreement, or the seed. `private` is the token's key, a scalar or PKCS#8.")
+    file = File(
+        SUBJECT,
+        "A sealed message of 32 bytes; `answer` is what the token computes from `encapsulated`: the x-coordinate "
+        "of the agreement, or the seed. `private` is the token's key, a scalar or PKCS#8.",
+    )
     tokens = {"p256": soft.Token("alice"), "rsa-oaep-sha256": soft.Token("bob-rsa", rsa=world.rsa_keys())}
     for suite, token in tokens.items():
         for number in (1, 2):
@@ -73,8 +78,13 @@ def _points(file, case):
     half = bytes([2 + point[-1] % 2]) + point[1:33]
     mirrored = (2**256 - 2**224 + 2**192 + 2**96 - 1 - int.from_bytes(point[33:], "big")).to_bytes(32, "big")
     for name, data in (
-        ("off the curve", _flip(point)), ("compressed", half), ("hybrid", bytes([6 + point[-1] % 2]) + point[1:]),
-        ("the neutral point", b"\0"), ("64 bytes", point[1:]), ("66 bytes", point + b"\0"), ("nothing", b""),
+        ("off the curve", _flip(point)),
+        ("compressed", half),
+        ("hybrid", bytes([6 + point[-1] % 2]) + point[1:]),
+        ("the neutral point", b"\0"),
+        ("64 bytes", point[1:]),
+        ("66 bytes", point + b"\0"),
+        ("nothing", b""),
     ):
         file.bad(f"p256: encapsulated {name}", "form", **{**case, "encapsulated": text.to_base64(data)})
     mirrored = {**case, "encapsulated": text.to_base64(point[:33] + mirrored)}
@@ -85,8 +95,17 @@ def _numbers(file, case):
     number = text.from_base64(case["encapsulated"])
     modulus = keys.rsa_key(text.from_base64(case["public"])).public_numbers().n.to_bytes(256, "big")
     for name, data in (
-        ("a byte less", number[1:]), ("a zero before", b"\0" + number), ("the modulus itself", modulus),
-        ("above the modulus", b"\xff" * 256), ("nothing", b""),
+        ("a byte less", number[1:]),
+        ("a zero before", b"\0" + number),
+        ("the modulus itself", modulus),
+        ("above the modulus", b"\xff" * 256),
+        ("nothing", b""),
     ):
-        file.bad(f"rsa-oaep-sha256: encapsulated {name}", "form", **{**case, "encapsulated": text.to_base64(data)})
-    file.bad("rsa-oaep-sha256: another number with the same answer", "sealing", **{**case, "encapsulated": text.to_base64(_flip(number))})
+        file.bad(
+            f"rsa-oaep-sha256: encapsulated {name}", "form", **{**case, "encapsulated": text.to_base64(data)}
+        )
+    file.bad(
+        "rsa-oaep-sha256: another number with the same answer",
+        "sealing",
+        **{**case, "encapsulated": text.to_base64(_flip(number))},
+    )

@@ -15,9 +15,17 @@ def run(shared, case):
 
 
 def make():
-    file = File(SUBJECT, "Shares [index, 32 bytes], exactly as many as the threshold, and the secret that they give.")
+    file = File(
+        SUBJECT, "Shares [index, 32 bytes], exactly as many as the threshold, and the secret that they give."
+    )
     draw = soft.Draw("sharing")
-    for threshold, count, picks in ((1, 1, [(1,)]), (1, 3, [(2,)]), (2, 3, [(1, 2), (3, 1)]), (3, 5, [(1, 2, 3), (5, 2, 4)]), (2, 255, [(254, 255)])):
+    for threshold, count, picks in (
+        (1, 1, [(1,)]),
+        (1, 3, [(2,)]),
+        (2, 3, [(1, 2), (3, 1)]),
+        (3, 5, [(1, 2, 3), (5, 2, 4)]),
+        (2, 255, [(254, 255)]),
+    ):
         secret = draw(32)
         parts = shamir.split(secret, threshold, count, draw)
         for picked in picks:

@@ -86,12 +86,30 @@ def _ecdsa(file):
     order = keys.P256_ORDER.to_bytes(32, "big")
     high = (keys.P256_ORDER - int.from_bytes(s, "big")).to_bytes(32, "big")
     der = b"\x30\x44\x02\x20" + r + b"\x02\x20" + s
-    _signatures(file, "ecdsa-p256-sha256", public, right, [
-        ("r is zero", bytes(32) + s), ("s is zero", r + bytes(32)), ("r is the order", order + s), ("s is the order", r + order),
-        ("63 bytes", right[:-1]), ("65 bytes", right + b"\0"), ("DER", der), ("r and s exchanged", s + r), ("nothing", b""),
-        ("a bit of s turned", right[:-1] + bytes([right[-1] ^ 1])),
-    ], [("another key", keys.point_of(soft.Token("carol").sign_key.public_key()))])
-    given = {"algorithm": "ecdsa-p256-sha256", "public": text.to_base64(public), "message": text.to_base64(MESSAGE)}
+    _signatures(
+        file,
+        "ecdsa-p256-sha256",
+        public,
+        right,
+        [
+            ("r is zero", bytes(32) + s),
+            ("s is zero", r + bytes(32)),
+            ("r is the order", order + s),
+            ("s is the order", r + order),
+            ("63 bytes", right[:-1]),
+            ("65 bytes", right + b"\0"),
+            ("DER", der),
+            ("r and s exchanged", s + r),
+            ("nothing", b""),
+            ("a bit of s turned", right[:-1] + bytes([right[-1] ^ 1])),
+        ],
+        [("another key", keys.point_of(soft.Token("carol").sign_key.public_key()))],
+    )
+    given = {
+        "algorithm": "ecdsa-p256-sha256",
+        "public": text.to_base64(public),
+        "message": text.to_base64(MESSAGE),
+    }
     file.good("ecdsa-p256-sha256: the other s", **given, signature=text.to_base64(r + high))
 
 
@@ -100,13 +118,24 @@ def _rsa(file):
     right = sign.sign(MESSAGE, padding.PKCS1v15(), hashes.SHA256())
     numbers = sign.public_key().public_numbers()
     above = (int.from_bytes(right, "big") + numbers.n).to_bytes(257, "big")
-    _signatures(file, "rsa-pkcs1-sha256", keys.spki(sign.public_key()), right, [
-        ("SHA-1", sign.sign(MESSAGE, padding.PKCS1v15(), hashes.SHA1())),
-        ("SHA-512", sign.sign(MESSAGE, padding.PKCS1v15(), hashes.SHA512())),
-        ("a byte less", right[:-1]), ("a zero before", b"\0" + right), ("the modulus added", above),
-        ("zeros", bytes(256)), ("one", bytes(255) + b"\1"), ("nothing", b""),
-        ("the padding of the digest without its name", _bare(sign)),
-    ], [("another key", keys.spki(seal.public_key()))])
+    _signatures(
+        file,
+        "rsa-pkcs1-sha256",
+        keys.spki(sign.public_key()),
+        right,
+        [
+            ("SHA-1", sign.sign(MESSAGE, padding.PKCS1v15(), hashes.SHA1())),
+            ("SHA-512", sign.sign(MESSAGE, padding.PKCS1v15(), hashes.SHA512())),
+            ("a byte less", right[:-1]),
+            ("a zero before", b"\0" + right),
+            ("the modulus added", above),
+            ("zeros", bytes(256)),
+            ("one", bytes(255) + b"\1"),
+            ("nothing", b""),
+            ("the padding of the digest without its name", _bare(sign)),
+        ],
+        [("another key", keys.spki(seal.public_key()))],
+    )
 
 
 def _bare(sign):
@@ -122,10 +151,21 @@ def _ed25519(file):
     right = signer.private.sign(MESSAGE)
     order = 2**252 + 27742317777372353535851937790883648493
     s = int.from_bytes(right[32:], "little")
-    _signatures(file, "ed25519", signer.public, right, [
-        ("s not below the order", right[:32] + (s + order).to_bytes(32, "little")),
-        ("s is zero", right[:32] + bytes(32)), ("R is the neutral point", b"\1" + bytes(31) + right[32:]),
-        ("R is no point", b"\2" + bytes(31) + right[32:]), ("R's y is not below p", curve25519.P.to_bytes(32, "little") + right[32:]),
-        ("63 bytes", right[:-1]), ("65 bytes", right + b"\0"), ("nothing", b""),
-        ("a bit of R turned", bytes([right[0] ^ 1]) + right[1:]),
-    ], [("another key", soft.Signer("station").public)])
+    _signatures(
+        file,
+        "ed25519",
+        signer.public,
+        right,
+        [
+            ("s not below the order", right[:32] + (s + order).to_bytes(32, "little")),
+            ("s is zero", right[:32] + bytes(32)),
+            ("R is the neutral point", b"\1" + bytes(31) + right[32:]),
+            ("R is no point", b"\2" + bytes(31) + right[32:]),
+            ("R's y is not below p", curve25519.P.to_bytes(32, "little") + right[32:]),
+            ("63 bytes", right[:-1]),
+            ("65 bytes", right + b"\0"),
+            ("nothing", b""),
+            ("a bit of R turned", bytes([right[0] ^ 1]) + right[1:]),
+        ],
+        [("another key", soft.Signer("station").public)],
+    )
