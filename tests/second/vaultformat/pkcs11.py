@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from . import keys
@@ -48,34 +49,27 @@ class Slot:
     def run(self, *args, terminal=False):
         return _run(self.module, "--slot", self.number, *args, terminal=terminal)
 
-    def public_keys(self):
-        """The ids (hexadecimal) and DER of the public keys that it shows."""
-        listed = self.run("--list-objects", "--type", "pubkey")
-        found = {}
-        for key_id in dict.fromkeys(re.findall(r"^\s*ID:\s*([0-9a-fA-F]+)", listed, re.M)):
-            with tempfile.TemporaryDirectory() as folder:
-                out = pathlib.Path(folder) / "public"
-                try:
-                    self.run("--read-object", "--type", "pubkey", "--id", key_id, "--output-file", str(out))
-                except Unreachable:
-                    continue
-                found[key_id] = out.read_bytes()
-        return found
-
     def key_of(self, suite, public):
-        """The id of this very seal key on the token, or None."""
-        for key_id, der in self.public_keys().items():
-            if _same(suite, public, der):
+        """The id (hexadecimal) of this very seal key on the token, or None: its public half is looked for."""
+        listed = self.run("--list-objects", "--type", "pubkey")
+        for block in listed.split("Public Key Object;")[1:]:
+            field = dict(re.findall(r"^\s*([A-Z_]+):\s*([0-9a-fA-F]+)$", block, re.M))
+            key_id = field.get("ID")
+            # The point comes raw or as a DER string: its 65 bytes are the last ones in either form.
+            is_it = field.get("EC_POINT", "").lower().endswith(public.hex())
+            if key_id and (is_it if suite == "p256" else self._rsa_key(key_id) == public):
                 return key_id
         return None
 
-
-def _same(suite, public, der):
-    try:
-        key = serialization.load_der_public_key(der)
-        return (keys.point_of(key) if suite == "p256" else keys.spki(key)) == public
-    except Exception:  # a key of another kind, or of a form that the library does not read
-        return False
+    def _rsa_key(self, key_id):
+        """The SubjectPublicKeyInfo of an RSA key on the token, in its one spelling, or None."""
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "public"
+            try:
+                self.run("--read-object", "--type", "pubkey", "--id", key_id, "--output-file", str(out))
+                return keys.spki(serialization.load_der_public_key(out.read_bytes()))
+            except (Unreachable, ValueError, UnsupportedAlgorithm):
+                return None
 
 
 def slots(modules):
