@@ -1,5 +1,6 @@
 //! Commits, and what may stand in them.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use breakglass::crypto::SoftwareSigner;
@@ -9,7 +10,7 @@ use breakglass::secret::SigningSeed;
 use serde_json::{Value, json};
 
 use crate::class::Class;
-use crate::documents::chain;
+use crate::documents::shared_chain;
 use crate::memory::Memory;
 use crate::{Verdict, all, blob, hex, hex32, text};
 
@@ -59,9 +60,9 @@ fn write(store: &Memory, vault: Digest, shared: &Value, steps: &[&Value]) {
 
 #[test]
 fn history() {
+    let known = OnceCell::new();
     all("history", 127, |shared, case| -> Verdict {
-        let manifests = shared["manifests"].as_array().expect("manifests");
-        let chain = Arc::new(chain(manifests)?);
+        let chain = Arc::clone(shared_chain(&known, shared));
         let story = shared["story"].as_array().expect("a story").iter();
         let after = case["after"].as_u64().expect("a number");
         let then = case["then"].as_array().expect("steps").iter();

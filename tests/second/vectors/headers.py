@@ -9,16 +9,28 @@ SUBJECT = "headers"
 PEOPLE = world.People()
 
 
-def made():
-    """The chain of one manifest, a header of it as JSON's values, and the role secrets."""
-    manifest = founding.signed(PEOPLE.manifest(), PEOPLE.all())
-    found = chain.verify([manifest.bytes()])
-    plain, secrets = header.make(found.newest, found.fingerprint, "main", 7, world.NOON, soft.Draw("headers"))
-    return manifest, found, plain, secrets
+OLD = soft.Signer("old")
+
+
+def manifests():
+    """Two manifests: the second has retired a rotator."""
+    plain = PEOPLE.manifest()
+    one = founding.signed({**plain, "rotators": [OLD.plain(), *plain["rotators"]]}, PEOPLE.all())
+    two = {**plain, "version": 2, "previous": one.digest.hex()}
+    return [one, founding.signed(two, [PEOPLE.tokens[name] for name in ("alice", "carol", "bob", "eve")])]
+
+
+def made(version=2):
+    """The manifests, a header of one of them as JSON's values, and the role secrets."""
+    both = manifests()
+    found = chain.verify([one.bytes() for one in both])
+    manifest, draw = found.versions[version - 1], soft.Draw("headers")
+    plain, secrets = header.make(manifest, found.fingerprint, "main", 7, world.NOON, draw)
+    return both, plain, secrets
 
 
 def run(shared, case):
-    found = chain.verify([bytes_of(shared["manifest"])])
+    found = chain.verify([bytes_of(one) for one in shared["manifests"]])
     head = header.parse(bytes_of(case.get("header") or shared["header"]))
     header.check(head, found.newest, found.fingerprint, shared["compartment"], shared["generation"])
     if "token" not in case:
@@ -43,13 +55,13 @@ def signed(plain, *signers):
 
 
 def make():
-    manifest, _, plain, _ = made()
+    both, plain, _ = made()
     right = signed(plain, PEOPLE.rotator)
     file = File(
         SUBJECT,
-        "The header of generation 7 of `main` under the manifest; with `token` and `answer`: the share of that token, "
+        "The header of generation 7 of `main` under the last manifest; with `token` and `answer`: the share of that token, "
         "which answered so (the ledger is taken to name the very header that is there).",
-        manifest=blob(manifest.bytes()),
+        manifests=[blob(one.bytes()) for one in both],
         compartment="main",
         generation=7,
         header=blob(right.bytes()),
@@ -60,6 +72,7 @@ def make():
     file.good("its fields in another order", other.digest.hex(), header=blob(other.bytes()))
     _form(file, plain)
     _place(file, plain)
+    _before(file)
     _signatures(file, plain, right)
     _shares(file, plain)
     return file
@@ -93,7 +106,7 @@ def _place(file, plain):
     for name, path, value in (
         ("another vault", "vault", "5a" * 32),
         ("another manifest", "manifest", "5a" * 32),
-        ("another version of the manifest", "manifest_version", 2),
+        ("another version of the manifest", "manifest_version", 1),
         ("another compartment", "compartment", "prod"),
         ("another generation", "generation", 8),
         ("the roles exchanged", "roles", [bgo, ic]),
@@ -116,7 +129,14 @@ def _place(file, plain):
         bad(file, f"place: {name}", "place", changed(plain, path, value))
 
 
+def _before(file):
+    """Right under the manifest before, which was not in force when the generation was begun."""
+    _, plain, _ = made(version=1)
+    bad(file, "place: right, under the manifest before", "place", plain)
+
+
 def _signatures(file, plain, right):
+    bad(file, "signature: of a rotator that the manifest before had", "signature", plain, OLD)
     bad(file, "signature: of a station", "signature", plain, PEOPLE.station)
     bad(file, "signature: two", "signature", plain, PEOPLE.rotator, PEOPLE.rotator)
     bad(file, "signature: a stranger's too", "signature", plain, PEOPLE.rotator, PEOPLE.station)
@@ -143,7 +163,7 @@ def _shares(file, plain):
         return {"token": sealed["token"], "answer": text.to_base64(found)}
 
     shared = {
-        "manifest": file.shared["manifest"],
+        "manifests": file.shared["manifests"],
         "compartment": "main",
         "generation": 7,
         "header": file.shared["header"],

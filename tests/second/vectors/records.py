@@ -13,7 +13,7 @@ KEY, SECRET = "AKIADEPLOYXXXXXXXXXX", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 
 
 def run(shared, case):
-    found = chain.verify([bytes_of(shared["manifest"])])
+    found = chain.verify([bytes_of(one) for one in shared["manifests"]])
     head = header.parse(bytes_of(shared["header"]))
     one = record.parse(bytes_of(case.get("record") or shared["record"]))
     record.check(one, head, found.newest)
@@ -28,7 +28,7 @@ def run(shared, case):
 
 
 def make():
-    manifest, found, plain, secrets = headers.made()
+    both, plain, secrets = headers.made()
     head = headers.signed(plain, headers.PEOPLE.rotator)
     about = {key: header.Header(head).body[key] for key in ("vault", "manifest", "compartment", "generation")}
     about |= {
@@ -49,7 +49,7 @@ def make():
         SUBJECT,
         "The record of `deploy` in the generation of the header; with `secrets`: the secret access key that the role "
         "secrets open.",
-        manifest=blob(manifest.bytes()),
+        manifests=[blob(one.bytes()) for one in both],
         header=blob(head.bytes()),
         definition=definition,
         record=blob(signed(right).bytes()),
@@ -103,6 +103,8 @@ def _place(file, plain):
         ("user", "audit-emergency"),
     ):
         bad(file, f"place: another {field}", "place", changed(plain, f"about.{field}", value))
+    before = headers.manifests()[0].digest.hex()
+    bad(file, "place: the manifest before", "place", changed(plain, "about.manifest", before))
 
 
 def _signatures(file, plain):
@@ -112,7 +114,7 @@ def _signatures(file, plain):
     file.bad("signature: none", "signature", record=blob(none.bytes()))
     none.signatures = signed(changed(plain, "about.created", "2026-11-24T03:00:01Z")).signatures
     file.bad("signature: of another record", "signature", record=blob(none.bytes()))
-    _, _, head, _ = headers.made()
+    _, head, _ = headers.made()
     none.signatures = headers.signed(head, headers.PEOPLE.rotator).signatures
     file.bad("signature: of the header", "signature", record=blob(none.bytes()))
 
