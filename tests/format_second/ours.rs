@@ -36,6 +36,9 @@ fn they_verify_a_vault_through_its_life() {
     assert_eq!(said["manifest-version"], 2);
     assert_eq!(said["open-incidents"], serde_json::json!([]));
     assert_eq!(said["records"], 6);
+    // The checkpoint, the tiles and the bundle of entries, as C2SP wants them.
+    let derived = serde_json::json!({"right": 3, "other": 0, "missing": 0});
+    assert_eq!(said["derived"], derived);
     let ours = scene.run(&["ledger", "verify", "--json"]).ended(0).json();
     assert_eq!(said["entries"], ours["entries"]);
     let key = &scene.keys_of("deploy")[0].0;

@@ -6,6 +6,7 @@ use std::fs;
 use breakglass::crypto::{self, Operation};
 use breakglass::format::dsse::{Document, Envelope};
 use breakglass::format::paths;
+use breakglass::ledger::Event;
 use breakglass::model::Role;
 use breakglass::ports::{KeyReply, KeyRequest, Store as _, StoreKey, Token as _};
 use breakglass::secret::RoleSecret;
@@ -146,4 +147,27 @@ fn what_we_seal_opens_there_with_the_role_secrets() {
     fs::write(&kept, secrets.to_string()).expect("ours");
     let said = second_says(&["open", text(&book.path()), "deploy", text(&kept)]);
     assert_eq!(said.trim_end(), secret("deploy", 1));
+}
+
+/// Full tiles, partial ones, and a second level: as C2SP names and fills them.
+#[test]
+fn they_derive_the_same_tiles() {
+    let book = founded([1, 1, 0]);
+    for (commit, count) in [256, 256, 30].into_iter().enumerate() {
+        let refused = |number| Event::Refused {
+            incident: None,
+            code: "a-test".to_owned(),
+            what: format!("{commit}.{number}"),
+        };
+        let recorded = book
+            .journal()
+            .record_all(soft::now(), (0..count).map(refused).collect());
+        recorded.expect("recorded");
+    }
+    let said = second_says(&["verify", text(&book.path())]);
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["entries"], 1 + 256 + 256 + 30);
+    // Three tiles of leaves, one above them, three bundles, the checkpoint.
+    let derived = serde_json::json!({"right": 8, "other": 0, "missing": 0});
+    assert_eq!(said["derived"], derived);
 }

@@ -16,6 +16,7 @@ class Ledger:
         self.vault, self.commits = chain.fingerprint, 0
         self.tree, self.state = Tree(), State(chain)
         self.heads = {0: self.tree.roots[0]}
+        self.entries, self.note = [], b""
 
     def take(self, data):
         """The bytes of the next commit's file."""
@@ -30,6 +31,8 @@ class Ledger:
                     fault.kind, f"entry {before + index} (commit {commit.number}): {fault}"
                 ) from fault
         self.commits += 1
+        self.entries += commit.entries
+        self.note = commit.note.data
         self.heads[self.tree.size] = self.tree.roots[-1]
 
     def append(self, entries, name, private):

@@ -21,6 +21,7 @@ class Note:
     """A note of the right form; `check` verifies its signature."""
 
     def __init__(self, data):
+        self.data = data
         try:
             found = FORM.fullmatch(data.decode())
         except UnicodeDecodeError:

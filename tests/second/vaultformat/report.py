@@ -1,5 +1,7 @@
 """What a vault says, as JSON, for `verify` and `scripts/recover check`."""
 
+from . import derived
+
 
 def grouped(digest):
     """A fingerprint as it stands on the card in the safe."""
@@ -20,6 +22,7 @@ def summary(found):
         "custodians": [_custodian(one) for one in newest.body["custodians"]],
         "thresholds": newest.body["thresholds"],
         "records": found.check_sealed(),
+        "derived": derived.compare(found.folder, found.ledger.entries, found.ledger.note),
         "credentials": {name: _credential(one) for name, one in state.credentials.items()},
         "open-incidents": [name for name, one in state.incidents.items() if not one.closed],
     }
