@@ -81,10 +81,18 @@ fn verify_ed25519(public: &[u8], message: &[u8], signature: &[u8]) -> Result<(),
 fn ed25519_key(public: &[u8]) -> Result<VerifyingKey, CryptoError> {
     let bytes: &[u8; 32] = public.try_into().map_err(|_| CryptoError::Ed25519Key)?;
     let key = VerifyingKey::from_bytes(bytes).map_err(|_| CryptoError::Ed25519Key)?;
-    if key.is_weak() {
+    if key.is_weak() || !is_reduced(bytes) {
         return Err(CryptoError::Ed25519Key);
     }
     Ok(key)
+}
+
+/// Whether a point's y-coordinate is below p = 2^255 - 19, so that the point has no second spelling
+/// (RFC 8032, section 5.1.3; the crate takes others too).
+fn is_reduced(point: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = point;
+    let is_high = last & 0x7f == 0x7f && middle.iter().all(|byte| *byte == 0xff);
+    !(is_high && *first >= 0xed)
 }
 
 /// A signing key held in software: Ed25519 over a seed (RFC 8032, section 5.1.5).

@@ -16,7 +16,9 @@ pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S:
 /// Where the text is not base64.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    data_encoding::BASE64
-        .decode(text.as_bytes())
-        .map_err(|_| D::Error::custom("not base64"))
+    let bytes = data_encoding::BASE64.decode(text.as_bytes()).ok();
+    bytes
+        // The crate also takes several padded pieces, one after the other.
+        .filter(|bytes| data_encoding::BASE64.encode(bytes) == text)
+        .ok_or_else(|| D::Error::custom("not base64"))
 }

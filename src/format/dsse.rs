@@ -87,8 +87,7 @@ impl Envelope {
         if bytes.len() > D::MAX {
             return Err(Malformed::TooLarge(bytes.len(), D::MAX));
         }
-        let envelope: Self =
-            serde_json::from_slice(bytes).map_err(|e| Malformed::Envelope(e.to_string()))?;
+        let envelope: Self = super::strict::read(bytes).map_err(Malformed::Envelope)?;
         envelope.expect_type::<D>()?;
         if envelope.to_bytes()? == bytes {
             Ok(envelope)
@@ -103,7 +102,7 @@ impl Envelope {
     /// [`Malformed::Type`], [`Malformed::Payload`].
     pub fn document<D: Document>(&self) -> Result<D, Malformed> {
         self.expect_type::<D>()?;
-        serde_json::from_slice(&self.payload).map_err(|e| Malformed::Payload(e.to_string()))
+        super::strict::read(&self.payload).map_err(Malformed::Payload)
     }
 
     fn expect_type<D: Document>(&self) -> Result<(), Malformed> {

@@ -7,6 +7,7 @@ mod generation;
 mod manifest;
 mod opened;
 pub mod paths;
+pub mod strict;
 
 pub use fields::{Fields, digest};
 pub use generation::{

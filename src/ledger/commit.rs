@@ -113,7 +113,10 @@ fn split_note(number: u64, bytes: &[u8]) -> Result<(&[u8], usize, &[u8]), &'stat
     let rest = bytes
         .strip_prefix(FIRST_LINE.as_bytes())
         .ok_or("it is not a commit of a version that is known")?;
-    let (note_length, count) = second_line(rest).ok_or("its second line is malformed")?;
+    let (found, note_length, count) = second_line(rest).ok_or("its second line is malformed")?;
+    if found != number {
+        return Err("it is the commit of another number");
+    }
     let head_line = header(number, note_length, count);
     let rest = bytes
         .strip_prefix(head_line.as_bytes())
@@ -149,11 +152,12 @@ fn header(number: u64, note_length: usize, count: usize) -> String {
 }
 
 /// Length of the note and number of entries; how they are written is compared by the caller.
-fn second_line(rest: &[u8]) -> Option<(usize, usize)> {
+fn second_line(rest: &[u8]) -> Option<(u64, usize, usize)> {
     let end = rest.iter().take(64).position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(&rest[..end]).ok()?;
-    let mut numbers = line.split(' ').skip(1);
+    let mut numbers = line.split(' ');
+    let number = numbers.next()?.parse().ok()?;
     let note_length = numbers.next()?.parse().ok()?;
     let count = numbers.next()?.parse().ok()?;
-    Some((note_length, count))
+    Some((number, note_length, count))
 }

@@ -13,12 +13,13 @@
 //! write is the manifest's affair. The key name is the origin and the signer, because several sign one log.
 
 use data_encoding::BASE64;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use signed_note::{Note, VerificationError, Verifier, Verifiers};
 use tlog_tiles::{Checkpoint, Hash};
 
 use super::LedgerError;
-use crate::model::{Digest, Name};
+use crate::crypto;
+use crate::model::{Digest, Name, SignAlgorithm, SignKey};
 use crate::secret::SigningSeed;
 
 /// The algorithm byte of Ed25519 in a key id (C2SP signed-note, "Signatures").
@@ -169,13 +170,11 @@ impl Verifier for NoteKey {
 
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         // Strictly: no key of small order, no second form of a signature.
-        match (
-            VerifyingKey::from_bytes(&self.public),
-            Signature::from_slice(signature),
-        ) {
-            (Ok(key), Ok(signature)) => key.verify_strict(message, &signature).is_ok(),
-            _ => false,
-        }
+        let key = SignKey {
+            algorithm: SignAlgorithm::Ed25519,
+            public: self.public.to_vec(),
+        };
+        crypto::verify(&key, message, signature).is_ok()
     }
 }
 
@@ -216,6 +215,7 @@ impl signed_note::Signer for SigningNoteKey<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ed25519_dalek::VerifyingKey;
     use signed_note::{StandardVerifier, VerifierList, new_ed25519_verifier_key};
 
     fn signed() -> (Digest, Vec<u8>) {

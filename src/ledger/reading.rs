@@ -8,7 +8,7 @@ use super::journal::JournalError;
 use super::replay::{Impossible, Writer};
 use super::state::VaultState;
 use super::{EntryAt, Head};
-use crate::format::{OpenedStatement, digest};
+use crate::format::{OpenedStatement, digest, strict};
 use crate::model::{Digest, Name};
 
 /// What the ledger must know of the manifests: the floor above tells.
@@ -100,8 +100,8 @@ impl Reading {
             commit: at.commit,
             reason,
         };
-        let entry: Entry = serde_json::from_slice(at.bytes)
-            .map_err(|error| impossible(Impossible::Malformed(error.to_string())))?;
+        let entry: Entry =
+            strict::read(at.bytes).map_err(|error| impossible(Impossible::Malformed(error)))?;
         self.prepare(std::iter::once(&entry.event))?;
         self.take(chain, &entry, at.signer_key)
             .map_err(impossible)?;

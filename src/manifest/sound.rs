@@ -76,22 +76,15 @@ fn people(manifest: &Manifest) -> Result<(), Unsound> {
 
 /// The same device must not appear twice under whatever key: neither its keys nor its serial.
 fn tokens(manifest: &Manifest) -> Result<(), Unsound> {
-    let mut seen = BTreeSet::new();
+    let (mut devices, mut keys_seen) = (BTreeSet::new(), BTreeSet::new());
     for (_, token) in manifest.tokens() {
         let identity = &token.identity;
-        let device = format!(
-            "{:?} {} {}",
-            identity.kind, identity.manufacturer, identity.serial
-        );
-        let marks = [
-            device,
-            data_encoding::HEXLOWER.encode(&token.keys.seal.public),
-            data_encoding::HEXLOWER.encode(&token.keys.sign.public),
-        ];
-        for mark in marks {
-            if !seen.insert(mark) {
-                return Err(Unsound::Token(identity.to_string()));
-            }
+        let kind = format!("{:?}", identity.kind);
+        let new = devices.insert((kind, &identity.manufacturer, &identity.serial))
+            && keys_seen.insert(&token.keys.seal.public)
+            && keys_seen.insert(&token.keys.sign.public);
+        if !new {
+            return Err(Unsound::Token(identity.to_string()));
         }
         if manifest.retired.contains(&token.id()) {
             return Err(Unsound::Retired(identity.to_string()));
@@ -156,9 +149,8 @@ fn touch(manifest: &Manifest) -> Result<(), Unsound> {
 }
 
 fn rotators(manifest: &Manifest) -> Result<(), Unsound> {
-    let mut seen = BTreeSet::new();
+    let (mut names, mut seen) = (BTreeSet::new(), BTreeSet::new());
     for rotator in &manifest.rotators {
-        let key = data_encoding::HEXLOWER.encode(&rotator.public);
         let public = SignKey {
             algorithm: SignAlgorithm::Ed25519,
             public: rotator.public.clone(),
@@ -169,7 +161,7 @@ fn rotators(manifest: &Manifest) -> Result<(), Unsound> {
                 rotator.name
             )));
         }
-        if !seen.insert(rotator.name.to_string()) || !seen.insert(key) {
+        if !names.insert(&rotator.name) || !seen.insert(&rotator.public) {
             return Err(Unsound::Rotators(format!(
                 "the rotator {} appears twice",
                 rotator.name

@@ -24,7 +24,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, Failure> {
     if bytes.starts_with(crate::ledger::COMMIT_MAGIC.as_bytes()) {
         return commit(bytes);
     }
-    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|e| unknown(&e.to_string()))?;
+    let envelope: Envelope = crate::format::strict::read(bytes).map_err(|e| unknown(&e))?;
     let (kind, content) = match envelope.payload_type.as_str() {
         Manifest::TYPE => ("manifest", document::<Manifest>(&envelope)?),
         GenerationHeader::TYPE => (

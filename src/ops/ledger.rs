@@ -111,8 +111,8 @@ pub fn log(world: &World<'_>, incident: Option<&Name>) -> Result<Vec<LoggedEntry
     Journal::open(world.store, chain, seen, &station.name, &station.signer)?;
     let mut entries = Vec::new();
     let read = Ledger::replay(world.store, vault, |at| {
-        let entry: Entry = serde_json::from_slice(at.bytes)
-            .map_err(|error| ledger::JournalError::Internal(error.to_string()))?;
+        let entry: Entry =
+            crate::format::strict::read(at.bytes).map_err(ledger::JournalError::Internal)?;
         if incident.is_none_or(|wanted| concerns(&entry.event, wanted)) {
             entries.push(LoggedEntry {
                 index: at.index,

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::open_vault::{OpenVault, key};
 use super::world::Cloud;
-use crate::crypto;
 use crate::format::dsse::{Document, Envelope};
 use crate::format::{GenerationHeader, Record, paths};
 use crate::ledger::{
     CredentialDefinition, CredentialState, Event, Head, IncidentState, Retirement, RetirementCause,
 };
-use crate::model::{AccessKeyId, Class, Digest, Failure, Name, SignAlgorithm, SignKey, Timestamp};
+use crate::manifest::{self, Misplaced, Place, read_record};
+use crate::model::{AccessKeyId, Class, Digest, Failure, Name, Timestamp};
 use crate::ports::{AccessKeyInfo, CloudError, ProbeAnswer, StoreError};
 use crate::rotation::{Goal, Spent, Step, Times, next_step};
 
@@ -264,6 +264,17 @@ fn stored_record(
     Ok(Some((record, envelope.digest())))
 }
 
+/// A generation as the ledger tells of it.
+fn place<'a>(vault: &OpenVault<'_>, compartment: &'a Name, generation: u64) -> Option<Place<'a>> {
+    let begun = vault.state().compartments.get(compartment)?;
+    Some(Place {
+        compartment,
+        generation,
+        manifest: *begun.manifests.get(&generation)?,
+        header: *begun.headers.get(&generation)?,
+    })
+}
+
 /// Checks a record against the header that the ledger names, the manifest, and the credential.
 pub(super) fn check_record(
     vault: &OpenVault<'_>,
@@ -271,22 +282,10 @@ pub(super) fn check_record(
     definition: &CredentialDefinition,
     generation: u64,
 ) -> Result<Record, Failure> {
-    let record: Record = envelope.document()?;
-    let compartment = vault.state().compartments.get(&definition.compartment);
-    let header = compartment.and_then(|state| state.headers.get(&generation));
-    let about = &record.about;
-    let same = about.vault == vault.chain.vault()
-        && Some(&about.header) == header
-        && about.compartment == definition.compartment
-        && about.generation == generation
-        && about.credential == definition.name
-        && about.account == definition.account
-        && about.user == definition.user;
-    if !same {
-        return Err(misplaced(&format!("the record of {}", definition.name)));
-    }
-    check_rotator_signature(vault, envelope, &about.manifest)?;
-    Ok(record)
+    let what = || format!("the record of {}", definition.name);
+    let place = place(vault, &definition.compartment, generation);
+    let place = place.ok_or_else(|| misplaced(&what()))?;
+    read_record(envelope, &vault.chain, &place, definition).map_err(|why| refused(why, &what()))
 }
 
 /// Reads a generation's header and checks it against the ledger and the manifest it was made under.
@@ -297,23 +296,25 @@ pub(super) fn read_header(
 ) -> Result<GenerationHeader, Failure> {
     let path = paths::header(compartment, generation);
     let envelope = read_document::<GenerationHeader>(vault, &path)?;
-    let begun = vault.state().compartments.get(compartment);
-    let known = begun.and_then(|state| state.headers.get(&generation));
-    let under = begun.and_then(|state| state.manifests.get(&generation));
-    let header: GenerationHeader = envelope
-        .document()
-        .map_err(|error| of_document(&path, error))?;
-    // The manifest too: what the ledger says of who can open a generation must be so.
-    let same = known == Some(&envelope.digest())
-        && under == Some(&header.manifest)
-        && header.vault == vault.chain.vault()
-        && header.compartment == *compartment
-        && header.generation == generation;
-    if !same {
-        return Err(misplaced(&path));
+    let place = place(vault, compartment, generation);
+    let place = place.ok_or_else(|| misplaced(&path))?;
+    manifest::read_header(&envelope, &vault.chain, &place).map_err(|why| refused(why, &path))
+}
+
+/// Why a header or a record is not taken, as it is told.
+fn refused(why: Misplaced, what: &str) -> Failure {
+    match why {
+        Misplaced::Malformed(malformed) => of_document(what, malformed),
+        Misplaced::Misfit(misfit) => misfit.into(),
+        Misplaced::Elsewhere => misplaced(what),
+        Misplaced::Signature(_) => Failure::new(
+            Class::Integrity,
+            "signature-bad",
+            why.to_string(),
+            "nothing was opened or changed",
+        )
+        .hint("stop, leave the vault as it is, and call the security officer"),
     }
-    check_rotator_signature(vault, &envelope, &header.manifest)?;
-    Ok(header)
 }
 
 /// Reads a document that the ledger names.
@@ -346,38 +347,6 @@ fn file_missing(path: &str) -> Failure {
     )
     .hint("look for it in a copy of the vault, and leave this one as it is")
     .hint("call the security officer")
-}
-
-fn check_rotator_signature(
-    vault: &OpenVault<'_>,
-    envelope: &Envelope,
-    manifest: &Digest,
-) -> Result<(), Failure> {
-    let bad = |why: &str| {
-        Failure::new(
-            Class::Integrity,
-            "signature-bad",
-            format!("a sealed document is not signed as it must be: {why}"),
-            "nothing was opened or changed",
-        )
-        .hint("stop, leave the vault as it is, and call the security officer")
-    };
-    let manifest = vault
-        .chain
-        .of_digest(manifest)
-        .ok_or_else(|| bad("it was made under a manifest that this vault never had"))?;
-    let [signature] = envelope.signatures.as_slice() else {
-        return Err(bad("it must bear one signature"));
-    };
-    let rotator = manifest
-        .rotator(&signature.keyid)
-        .ok_or_else(|| bad("its signer was no rotator"))?;
-    let public = SignKey {
-        algorithm: SignAlgorithm::Ed25519,
-        public: rotator.public.clone(),
-    };
-    crypto::verify(&public, &envelope.signed_bytes(), &signature.sig)
-        .map_err(|_| bad("the signature does not verify"))
 }
 
 pub(super) fn misplaced(what: &str) -> Failure {

@@ -302,7 +302,7 @@ pub fn refused(result: Result<NewAccessKey, CloudError>) -> CloudError {
 }
 
 /// The Python of the virtual environment in which the servers are installed.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let venv = std::env::var_os("BREAKGLASS_TEST_VENV").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv"),
         PathBuf::from,

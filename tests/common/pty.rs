@@ -82,6 +82,26 @@ impl Pty {
         self
     }
 
+    /// Waits until what is typed is not shown: some programs ask first, switch the echo off then, and
+    /// throw away what was typed in between.
+    ///
+    /// # Panics
+    /// If that does not happen within [`PATIENCE`].
+    pub fn expect_no_echo(&mut self) -> &mut Self {
+        let since = Instant::now();
+        let echoes = |keyboard: &std::fs::File| {
+            let modes = rustix::termios::tcgetattr(keyboard).expect("a terminal");
+            modes
+                .local_modes
+                .contains(rustix::termios::LocalModes::ECHO)
+        };
+        while echoes(&self.keyboard) {
+            assert!(since.elapsed() < PATIENCE, "{}", self.transcript());
+            thread::sleep(Duration::from_millis(5));
+        }
+        self
+    }
+
     /// Types a text and Enter.
     pub fn send_line(&mut self, text: &str) -> &mut Self {
         self.send(&format!("{text}\r"))

@@ -280,6 +280,13 @@ impl Scene {
             .collect()
     }
 
+    /// The vault's fingerprint, as `status` tells it.
+    pub fn fingerprint(&self) -> String {
+        let status = self.run(&["status", "--json"]).json();
+        let fingerprint = status["fingerprint"].as_str();
+        fingerprint.expect("a fingerprint").to_owned()
+    }
+
     /// The ledger's entries as `ledger log --json` shows them.
     pub fn log(&self) -> serde_json::Value {
         self.run(&["ledger", "log", "--json"]).ended(0).json()

@@ -3,18 +3,10 @@
 use crate::log;
 use crate::scene::{BGO, IC, Scene, borrowed, both_pins, pin, unseal_args};
 
-fn fingerprint(scene: &Scene) -> String {
-    let status = scene.run(&["status", "--json"]).json();
-    status["fingerprint"]
-        .as_str()
-        .expect("a fingerprint")
-        .to_owned()
-}
-
 #[test]
 fn a_second_machine_trusts_by_the_card_and_becomes_the_rotator() {
     let mut scene = Scene::sealed(&["deploy"]);
-    let card = fingerprint(&scene);
+    let card = scene.fingerprint();
     let first = scene.station().to_owned();
     let second = scene.new_station("second");
 

@@ -1,0 +1,84 @@
+"""The entries of the ledger: their form (section 9)."""
+
+from . import envelope, shape, text
+
+WORD = shape.ranged(0, 2**32 - 1)
+NUMBER, STRING, NAME, DIGEST = shape.number, shape.string, text.name, text.digest
+KEY = text.access_key
+
+
+def _key(**more):
+    return shape.record(credential=NAME, **more)
+
+
+DELIVERY = shape.tagged({"child": shape.record(program=STRING)})
+
+
+def _how(value):
+    return value if value == "credential-process" else DELIVERY(value)
+
+
+EVENTS = {
+    "vault-founded": shape.record(vault=DIGEST),
+    "manifest-intended": shape.record(version=NUMBER, manifest=DIGEST, change=STRING),
+    "manifest-adopted": shape.record(version=NUMBER, manifest=DIGEST),
+    "credential-added": shape.record(
+        credential=shape.record(name=NAME, compartment=NAME, account=text.account, user=text.user)
+    ),
+    "rotation-begun": shape.record(
+        compartment=NAME, generation=NUMBER, header=DIGEST, manifest=DIGEST, endpoint=shape.maybe(STRING)
+    ),
+    "key-intended": _key(generation=NUMBER, existing=shape.several(KEY)),
+    "key-sealed": _key(generation=NUMBER, key=KEY, record=DIGEST, witness=text.from_base64),
+    "key-proved": _key(key=KEY, arn=STRING, answers=WORD),
+    "generation-committed": shape.record(
+        compartment=NAME, generation=NUMBER, credentials=shape.several(NAME)
+    ),
+    "key-retiring": _key(
+        key=KEY,
+        act=shape.one_of("deactivate", "delete"),
+        cause=shape.one_of("superseded", "orphaned", "unproved", "exposed"),
+    ),
+    "key-deactivated": _key(key=KEY),
+    "key-deleted": _key(key=KEY),
+    "key-missing": _key(key=KEY),
+    "key-abandoned": _key(generation=NUMBER),
+    "key-unanswered": _key(generation=NUMBER),
+    "rotation-failed": _key(code=STRING),
+    "incident-declared": shape.record(
+        incident=NAME, reason=text.reason, credentials=shape.several(NAME), expires=text.time
+    ),
+    "opening-intended": shape.record(incident=NAME, reason=text.reason, credentials=shape.several(NAME)),
+    "refused": shape.record(incident=shape.maybe(NAME), code=STRING, what=STRING),
+    "opened": shape.record(statement=envelope.SHAPE),
+    "delivered": shape.record(incident=NAME, credentials=shape.several(NAME), how=_how),
+    "released": shape.record(incident=NAME, exit=shape.maybe(shape.ranged(-(2**31), 2**31 - 1))),
+    "closing-intended": shape.record(incident=NAME, endpoint=shape.maybe(STRING)),
+    "sessions-denied": _key(before=text.time),
+    "key-refused": _key(key=KEY, answers=WORD),
+    "closing-failed": shape.record(incident=NAME, code=STRING),
+    "incident-closed": shape.record(incident=NAME),
+}
+
+# What any station may write.
+STATIONS = {
+    "vault-founded",
+    "manifest-intended",
+    "manifest-adopted",
+    "incident-declared",
+    "opening-intended",
+    "refused",
+    "opened",
+    "delivered",
+    "released",
+    "closing-intended",
+    "closing-failed",
+}
+
+ENTRY = shape.record(time=text.time, event=shape.tagged(EVENTS))
+
+
+def parse(data):
+    """An entry's bytes to (time, name of the event, its fields)."""
+    entry = shape.parse(data, ENTRY)
+    return entry["time"], *entry["event"]

@@ -1,0 +1,44 @@
+"""The statement of an opening (section 7)."""
+
+from . import envelope, keys, shape, text
+from .fault import need
+
+SHAPE = shape.record(
+    vault=text.digest,
+    incident=text.name,
+    reason=text.reason,
+    credential=text.name,
+    compartment=text.name,
+    generation=shape.number,
+    access_key=text.access_key,
+    participants=shape.several(
+        shape.record(
+            role=shape.one_of("ic", "bgo", "so"),
+            custodian=text.name,
+            token=text.digest,
+            presence=shape.one_of("none", "touch"),
+        )
+    ),
+    ledger_size=shape.number,
+    ledger_root=text.digest,
+    opened=text.time,
+    expires=text.time,
+)
+
+
+class Statement:
+    def __init__(self, signed):
+        self.envelope = signed
+        self.body = shape.parse(signed.payload, SHAPE)
+
+    def check_signed(self, witness):
+        """One signature, by the witness of the record."""
+        need(len(self.envelope.signatures) == 1, "signature", "exactly one signature")
+        keyid, signature = self.envelope.signatures[0]
+        need(keyid == keys.software_id(witness), "signature", "not signed by the record's witness")
+        keys.verify("ed25519", witness, self.envelope.signed, signature)
+
+
+def of(plain):
+    """From JSON's values of an envelope, already of its shape."""
+    return Statement(envelope.of(plain, envelope.OPENED))
