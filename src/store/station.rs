@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::DirStore;
+use super::folder::make_way;
 use crate::model::Digest;
 use crate::ports::{Entropy, Forgetful, Memory, Remembered, Store, StoreError, StoreKey};
 use crate::secret::SigningSeed;
@@ -118,8 +119,7 @@ impl StationFolder {
 
     fn store(&self) -> Result<DirStore, Forgetful> {
         if let Some(parent) = self.path.parent() {
-            std::fs::create_dir_all(parent)
-                .map_err(|error| Forgetful::Unusable(format!("{}: {error}", parent.display())))?;
+            make_way(parent).map_err(forgetful)?;
         }
         DirStore::open(&self.path).or_else(|error| match error {
             StoreError::NotFound(_) => DirStore::found(&self.path).map_err(forgetful),
