@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pty::Pty;
-use scene::{BGO, IC, Scene, Seen, binary, borrowed, both_pins, code, pin, unseal_args, uri};
+use scene::{BGO, IC, Scene, Seen, binary, borrowed, both_pins, code, init_args, pin, unseal_args};
 
 const KILLED: i32 = 128 + 9;
 
@@ -81,24 +81,8 @@ fn copy(from: &Path, to: &Path) {
     assert!(done.expect("cp runs").success());
 }
 
-fn init_args() -> Vec<String> {
-    let of = |label: &str| format!("{label}={}", uri(label));
-    let (ic, bgo) = (of(IC), of(BGO));
-    [
-        "init",
-        "acme",
-        "--allow-no-touch",
-        "--ic",
-        &ic,
-        "--bgo",
-        &bgo,
-    ]
-    .map(str::to_owned)
-    .to_vec()
-}
-
 fn init(scene: &Scene, words: &[String]) -> Seen {
-    let args = init_args();
+    let args = init_args(&[IC], &[BGO], &[]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     behind(scene, words, &args, &both_pins())
 }

@@ -80,16 +80,8 @@ fn nothing_is_left_of_a_pin() {
         let held = Held::at_its_end(&scene, &args, &[("PIN", &pin(label))]);
         nothing_of(&pins(), held.pid, "token generate");
     }
-    let (ic, bgo) = (format!("{IC}={}", uri(IC)), format!("{BGO}={}", uri(BGO)));
-    let args = [
-        "init",
-        "acme",
-        "--allow-no-touch",
-        "--ic",
-        &ic,
-        "--bgo",
-        &bgo,
-    ];
+    let args = scene::init_args(&[IC], &[BGO], &[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let held = Held::at_its_end(&scene, &args, &borrowed(&both_pins()));
     let mut needles = pins();
     let seed = fs::read(scene.station().join("station.key")).expect("the seed");
