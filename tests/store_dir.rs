@@ -10,7 +10,8 @@ use std::sync::Barrier;
 use std::time::{Duration, SystemTime};
 
 use breakglass::ports::{Store, StoreError, StoreKey};
-use breakglass::store::DirStore;
+use breakglass::store::{DirStore, StationFolder};
+use breakglass::system::SystemEntropy;
 use rustix::fs::{CWD, FileType, Mode};
 
 const LIMIT: usize = 1 << 20;
@@ -384,16 +385,48 @@ fn a_large_folder_is_swept_by_who_reads_it_anyway() {
 
 #[test]
 fn the_umask_decides_nothing() {
-    for umask in ["000", "077", "027"] {
+    for umask in ["000", "022", "077", "027", "777"] {
         let guard = tempfile::tempdir().unwrap();
-        let path = guard.path().join("vault");
-        let status = child::child("child_store", &path, &format!("umask {umask}")).status();
-        assert_eq!(status.unwrap().code(), Some(0));
-        for place in ["", "a", "a/b"] {
-            assert_eq!(mode(path.join(place)), 0o700, "{place:?} under {umask}");
-        }
-        assert_eq!(mode(path.join("a/b/x")), 0o600, "under {umask}");
-        assert_eq!(mode(path.join(".lock-l")), 0o600, "under {umask}");
+        let job = format!("umask {umask}");
+        let status = child::child("child_store", guard.path(), &job).status();
+        assert_eq!(status.unwrap().code(), Some(0), "under {umask}");
+        modes_hold(guard.path(), umask);
+    }
+}
+
+#[test]
+fn the_umask_decides_nothing_for_who_is_not_root() {
+    // Root opens what has no mode at all; others do not.
+    if !child::can_be_nobody() {
+        return;
+    }
+    for umask in ["000", "777"] {
+        let guard = tempfile::tempdir().unwrap();
+        let job = format!("umask {umask}");
+        let status = child::child_as_nobody("child_store", guard.path(), &job).status();
+        assert_eq!(status.unwrap().code(), Some(0), "under {umask}");
+        modes_hold(guard.path(), umask);
+    }
+}
+
+fn modes_hold(folder: &Path, umask: &str) {
+    for place in [
+        "vault",
+        "vault/a",
+        "vault/a/b",
+        "way",
+        "way/to",
+        "way/to/station",
+    ] {
+        assert_eq!(mode(folder.join(place)), 0o700, "{place:?} under {umask}");
+    }
+    for place in [
+        "vault/a/b/x",
+        "vault/.lock-l",
+        "way/to/station/station.key",
+        "way/to/station/config.toml",
+    ] {
+        assert_eq!(mode(folder.join(place)), 0o600, "{place:?} under {umask}");
     }
 }
 
@@ -555,7 +588,8 @@ fn what_the_disk_refuses_was_not_written() {
     for (inject, there) in [
         ("linkat:error=ENOSPC", false),
         ("linkat:error=EIO", false),
-        ("fchmod:error=EROFS:when=3+", false),
+        ("fchmod:error=EROFS", false),
+        ("fchmodat:error=EROFS:when=2+", false),
         // The folders' own, then the file's: the name never appears.
         ("fsync:error=EIO", false),
         // Of the file.
@@ -676,11 +710,19 @@ fn hold(path: &Path) {
     std::thread::sleep(Duration::from_secs(600));
 }
 
-fn under_umask(path: &Path, umask: &str) {
+fn under_umask(folder: &Path, umask: &str) {
     rustix::process::umask(Mode::from_raw_mode(u32::from_str_radix(umask, 8).unwrap()));
-    let store = DirStore::found(path).unwrap();
+    let vault = folder.join("vault");
+    let store = DirStore::found(&vault).unwrap();
     store.create(&key("a/b/x"), b"x").unwrap();
     drop(store.lock("l").unwrap());
+    drop(store.lock("l").unwrap());
+    let again = DirStore::open(&vault).unwrap();
+    assert_eq!(again.read(&key("a/b/x"), LIMIT).unwrap(), b"x");
+    let station = StationFolder::new(folder.join("way/to/station"));
+    station.seed(&SystemEntropy).unwrap();
+    station.write_new("config.toml", b"").unwrap();
+    assert_eq!(station.read("config.toml", 1), Ok(Some(Vec::new())));
 }
 
 fn fill(path: &Path) {

@@ -30,13 +30,27 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long a child may take to end after it was asked to.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Runs a command with a credential in its environment. Nothing of it stays in ours.
+/// Runs a command with a credential in its environment. Nothing of it stays in ours: once the command has
+/// it, it is wiped here.
 pub fn run(
+    command: &[OsString],
+    opened: Released,
+    incident: &Name,
+    expires: Timestamp,
+) -> Result<Ended, Failure> {
+    let flags = Flags::new()?;
+    let mut child = start(command, &opened, incident, expires)?;
+    drop(opened);
+    wait(&mut child, expires, &flags)
+}
+
+/// The block that the standard library makes of the environment is wiped by the allocator (`main.rs`).
+fn start(
     command: &[OsString],
     opened: &Released,
     incident: &Name,
     expires: Timestamp,
-) -> Result<Ended, Failure> {
+) -> Result<Child, Failure> {
     let (program, arguments) = command.split_first().ok_or_else(|| {
         Failure::new(
             Class::Usage,
@@ -45,8 +59,7 @@ pub fn run(
             "nothing was run",
         )
     })?;
-    let flags = Flags::new()?;
-    let mut child = Command::new(program)
+    Command::new(program)
         .args(arguments)
         .env("AWS_ACCESS_KEY_ID", opened.access_key.as_str())
         .env("AWS_SECRET_ACCESS_KEY", opened.secret.expose())
@@ -68,8 +81,7 @@ pub fn run(
                 format!("the credential was opened in incident {incident} and given to nobody"),
             )
             .hint(format!("breakglass close {incident}"))
-        })?;
-    wait(&mut child, expires, &flags)
+        })
 }
 
 /// The region often comes from the profile that the child must not use, and older AWS tools read one of

@@ -124,19 +124,22 @@ impl Config {
         let Some(bytes) = folder.read(FILE, MAX)? else {
             return Ok(Self::default());
         };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| bad(format!("{} is not UTF-8", folder.shown(FILE))))?;
-        toml::from_str(&text).map_err(|error| {
+        Self::parse(&bytes, &folder.shown(FILE))
+    }
+
+    /// Reads the bytes of a `config.toml`; `place` names it in an error.
+    ///
+    /// # Errors
+    /// A [`Failure`] of the class [`Class::Usage`] that names the line: no UTF-8, no TOML, an unknown field.
+    pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Failure> {
+        let text = std::str::from_utf8(bytes).map_err(|_| bad(format!("{place} is not UTF-8")))?;
+        toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| {
                 let before = text.get(..span.start).unwrap_or_default();
                 format!(", line {}", before.matches('\n').count() + 1)
             });
             let line = line.unwrap_or_default();
-            bad(format!(
-                "{}{line}: {}",
-                folder.shown(FILE),
-                error.message().trim()
-            ))
+            bad(format!("{place}{line}: {}", error.message().trim()))
         })
     }
 }

@@ -4,7 +4,7 @@ mod app;
 mod args;
 mod child;
 mod commands;
-mod config;
+pub mod config;
 pub mod escape;
 mod harden;
 mod output;

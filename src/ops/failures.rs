@@ -50,6 +50,9 @@ impl From<StoreError> for Failure {
             StoreError::NotEmpty(_) => {
                 Self::new(Class::Refused, "folder-not-empty", text, UNCHANGED)
                     .hint("give a folder that is empty or does not exist yet: --vault DIR")
+                    .hint(
+                        "if this is what an init that was interrupted left: remove it, and run init again",
+                    )
             }
             StoreError::NotAFile(..) | StoreError::NotAFolder(..) | StoreError::TooLarge(..) => {
                 Self::new(Class::Integrity, "vault-file-odd", text, LEFT_ALONE).hint(CALL)

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::file;
-use super::folder::{Folder, LOCK, guard, unwritable};
+use super::folder::{Folder, LOCK, guard, open_to_us, unwritable};
 use crate::ports::{Held, Store, StoreError, StoreKey};
 
 /// A vault in a local folder: every object is a plain file, every part of its name but the last a folder.
@@ -177,6 +177,11 @@ impl DirStore {
             return Err(error);
         }
         guard(&stat, &place)?;
+        // Whatever the umask is: the next one to lock it is us again.
+        let mode = Mode::RUSR | Mode::WUSR;
+        if stat.st_mode & 0o7777 != mode.as_raw_mode() {
+            rustix::fs::fchmod(&fd, mode).map_err(|e| unwritable(&place, e))?;
+        }
         Ok(File::from(fd))
     }
 }
@@ -249,10 +254,10 @@ fn split(key: &StoreKey) -> (impl Iterator<Item = &str>, &str) {
 
 /// Gives a new folder its mode whatever the umask is, and makes its name survive a power cut.
 fn make_durable(path: &Path) -> Result<(), StoreError> {
-    let folder = Folder::open(path)?;
-    rustix::fs::fchmod(&folder.fd, Mode::RWXU).map_err(|e| unwritable(&folder.place, e))?;
+    let place = path.display().to_string();
+    open_to_us(CWD, path, &place)?;
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     File::open(above.unwrap_or(Path::new(".")))
         .and_then(|above| above.sync_all())
-        .map_err(|e| unwritable(&folder.place, e))
+        .map_err(|e| unwritable(&place, e))
 }

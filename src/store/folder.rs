@@ -1,6 +1,6 @@
 //! One folder of the vault, held open: whatever happens to its path meanwhile, this folder is meant.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
@@ -62,8 +62,8 @@ impl Folder {
             Err(Errno::EXIST) => self.enter(name),
             Err(e) => Err(unwritable(&self.within(name), e)),
             Ok(()) => {
+                open_to_us(&self.fd, Path::new(name), &self.within(name))?;
                 let made = self.enter(name)?;
-                rustix::fs::fchmod(&made.fd, Mode::RWXU).map_err(|e| unwritable(&made.place, e))?;
                 self.sync()?;
                 Ok(made)
             }
@@ -168,6 +168,28 @@ pub(super) fn kind_name(kind: FileType) -> &'static str {
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
         FileType::Unknown => "of an unknown kind",
+    }
+}
+
+/// Gives a folder that was just made its mode (0700), whatever the umask is. By its name: a umask can take
+/// from us even what it takes to open it. What is entered afterwards is looked at anew.
+pub(super) fn open_to_us(above: impl AsFd, name: &Path, place: &str) -> Result<(), StoreError> {
+    rustix::fs::chmodat(above, name, Mode::RWXU, AtFlags::empty()).map_err(|e| unwritable(place, e))
+}
+
+/// Makes the folders on a way that are missing (mode 0700 each), the last one too.
+pub(super) fn make_way(path: &Path) -> Result<(), StoreError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_way(above)?;
+    }
+    let place = path.display().to_string();
+    match rustix::fs::mkdirat(CWD, path, Mode::RWXU) {
+        Ok(()) => open_to_us(CWD, path, &place),
+        Err(Errno::EXIST) => Ok(()),
+        Err(e) => Err(unwritable(&place, e)),
     }
 }
 

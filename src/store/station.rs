@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::folder::make_way;
 use super::{DirStore, archive};
 use crate::model::Digest;
 use crate::ports::{
@@ -121,8 +122,7 @@ impl StationFolder {
 
     fn store(&self) -> Result<DirStore, Forgetful> {
         if let Some(parent) = self.path.parent() {
-            std::fs::create_dir_all(parent)
-                .map_err(|error| Forgetful::Unusable(format!("{}: {error}", parent.display())))?;
+            make_way(parent).map_err(forgetful)?;
         }
         DirStore::open(&self.path).or_else(|error| match error {
             StoreError::NotFound(_) => DirStore::found(&self.path).map_err(forgetful),

@@ -60,6 +60,36 @@ pub fn child_on_small_disk(test: &str, folder: &Path, job: &str) -> Command {
     told(command, folder, job)
 }
 
+/// This binary again, as somebody who is not root and owns the folder.
+pub fn child_as_nobody(test: &str, folder: &Path, job: &str) -> Command {
+    // The binary may lie where nobody else may look.
+    let copy = folder.join("test-binary");
+    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(as_nobody()).arg(copy).args(arguments(test));
+    told(command, folder, job)
+}
+
+/// Debian's user `nobody`.
+const NOBODY: u32 = 65_534;
+
+fn as_nobody() -> [String; 3] {
+    [
+        format!("--reuid={NOBODY}"),
+        format!("--regid={NOBODY}"),
+        "--clear-groups".to_owned(),
+    ]
+}
+
+/// Whether a process can be started here as nobody.
+pub fn can_be_nobody() -> bool {
+    let words = as_nobody();
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    words.push("true");
+    is_usable("setpriv", &words)
+}
+
 /// Whether a program can be run here with this argument; if not, says aloud that the test is skipped.
 pub fn is_usable(program: &str, arguments: &[&str]) -> bool {
     let usable = Command::new(program)

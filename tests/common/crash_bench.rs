@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::aws::Proxy;
 use crate::scene::{self, Scene, Seen, binary};
+use crate::strace;
 
 /// The users of every bench; their credentials have the same names.
 pub const USERS: &[&str] = &["deploy", "db"];
@@ -156,57 +157,20 @@ impl Bench {
 
     /// Runs the deed under strace with an injection such as `linkat:signal=KILL:when=3`.
     pub fn inject(&self, call: &str, what: &str) -> Ended {
-        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{what}"));
-        let under = [
-            "strace",
-            "-f",
-            "--seccomp-bpf",
-            "-qqq",
-            "-o",
-            "/dev/null",
-            "-e",
-            &trace,
-            "-e",
-            &inject,
-        ];
+        let under = strace::injecting(call, what);
+        let under: Vec<&str> = under.iter().map(String::as_str).collect();
         let done = self.deed_under(&under).status();
         ended(done.expect("strace is installed"))
     }
 
-    /// The calls by which the deed changes the vault or the station, in their order: each with its number
-    /// among the calls of that name. Between two of them nothing on the disk changes.
+    /// The calls by which the deed changes the vault or the station ([`strace::operations`]).
     pub fn file_operations(&self) -> Vec<(String, usize)> {
-        const NAMES: &str = "openat,write,fsync,fdatasync,linkat,renameat,renameat2,unlinkat,mkdirat,fchmod,flock,ftruncate";
         let log = self.scene.path("strace.log");
-        let trace = format!("trace={NAMES}");
-        let log_text = log.to_str().expect("a path in UTF-8");
-        let under = ["strace", "-f", "-y", "-qqq", "-o", log_text, "-e", &trace];
+        let under = strace::logging(&log);
+        let under: Vec<&str> = under.iter().map(String::as_str).collect();
         let done = self.deed_under(&under).status();
         assert_eq!(ended(done.expect("strace is installed")), Ended::With(0));
-        let text = fs::read_to_string(&log).expect("strace has written");
-        let places = [self.scene.vault(), self.scene.station().to_owned()];
-        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        let mut found = Vec::new();
-        for line in text.lines() {
-            let Some((process, call)) = line.split_once(' ') else {
-                continue;
-            };
-            let Some((name, arguments)) = call.trim_start().split_once('(') else {
-                continue;
-            };
-            if name.starts_with('<') || name.starts_with('+') {
-                continue; // the second half of a call, or an ending
-            }
-            let count = counts.entry((process, name)).or_default();
-            *count += 1;
-            let ours = places
-                .iter()
-                .any(|place| arguments.contains(&*place.to_string_lossy()));
-            if ours && (name != "openat" || arguments.contains("O_CREAT")) {
-                found.push((name.to_owned(), *count));
-            }
-        }
-        found
+        strace::operations(&log, &[&self.scene.vault(), self.scene.station()])
     }
 
     /// Runs the deed unharmed until it ends well; says how many times that took.

@@ -66,6 +66,19 @@ impl Pty {
     /// # Panics
     /// With all that was shown, if the command ends first or nothing comes for [`PATIENCE`].
     pub fn expect(&mut self, text: &str) -> &mut Self {
+        assert!(
+            self.shows(text),
+            "ended before it showed \"{text}\":\n{}",
+            self.transcript()
+        );
+        self
+    }
+
+    /// Waits as [`Pty::expect`]; says false where the command ends first.
+    ///
+    /// # Panics
+    /// With all that was shown, if nothing comes for [`PATIENCE`].
+    pub fn shows(&mut self, text: &str) -> bool {
         let wanted = text.as_bytes();
         let from = self.seen;
         let position = |screen: &Screen| {
@@ -76,10 +89,10 @@ impl Pty {
             position(screen).is_some() || screen.ended
         });
         let found = position(&self.screen.0.lock().expect("the screen"));
-        let at = found
-            .unwrap_or_else(|| panic!("ended before it showed \"{text}\":\n{}", self.transcript()));
-        self.seen = from + at + wanted.len();
-        self
+        if let Some(at) = found {
+            self.seen = from + at + wanted.len();
+        }
+        found.is_some()
     }
 
     /// Waits until what is typed is not shown: some programs ask first, switch the echo off then, and

@@ -172,17 +172,11 @@ impl Scene {
 
     /// Founds the vault `acme` with tokens that are prepared, and further options of `init`.
     pub fn found(&self, ics: &[&str], bgos: &[&str], options: &[&str]) -> Seen {
-        let mut args: Vec<String> = ["init", "acme", "--allow-no-touch"]
-            .map(str::to_owned)
-            .to_vec();
-        let mut answers = Vec::new();
-        for (role, labels) in [("--ic", ics), ("--bgo", bgos)] {
-            for label in labels {
-                args.extend([role.to_owned(), format!("{}={}", person(label), uri(label))]);
-                answers.push((format!("PIN of {}", person(label)), pin(label)));
-            }
-        }
-        args.extend(options.iter().map(|&option| option.to_owned()));
+        let args = init_args(ics, bgos, options);
+        let labels = ics.iter().chain(bgos);
+        let answers: Vec<(String, String)> = labels
+            .map(|label| (format!("PIN of {}", person(label)), pin(label)))
+            .collect();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         self.at_terminal(&args, &borrowed(&answers)).ended(0)
     }
@@ -404,6 +398,20 @@ pub fn answer(pty: &mut Pty, answers: &[(&str, &str)]) -> Seen {
         text: pty.transcript(),
         error: String::new(),
     }
+}
+
+/// `init` of the vault `acme` with tokens of these labels, and further options.
+pub fn init_args(ics: &[&str], bgos: &[&str], options: &[&str]) -> Vec<String> {
+    let mut args = ["init", "acme", "--allow-no-touch"]
+        .map(str::to_owned)
+        .to_vec();
+    for (role, labels) in [("--ic", ics), ("--bgo", bgos)] {
+        for label in labels {
+            args.extend([role.to_owned(), format!("{}={}", person(label), uri(label))]);
+        }
+    }
+    args.extend(options.iter().map(|&option| option.to_owned()));
+    args
 }
 
 /// `unseal` with a reason.

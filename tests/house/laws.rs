@@ -49,7 +49,7 @@ fn may_import(from: &str, to: &str) -> bool {
 }
 
 /// Crates that belong to certain modules: `name` or, with a star, all that begin so.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("clap*", &["cli"]),
     ("rpassword", &["cli"]),
     ("tokio", &["aws"]),
@@ -61,6 +61,7 @@ const CRATES: [(&str, &[&str]); 11] = [
     ("tlog_tiles", &["ledger"]),
     ("signed_note", &["ledger"]),
     ("libc", &[]),
+    ("zeroizing_alloc", &[]),
 ];
 
 /// What speaks to the person, ends the process or reads the environment: the roof's alone.
@@ -149,14 +150,17 @@ fn unlawful(module: &[String], path: &Path) -> Option<String> {
     foreign_crate(from, path).or_else(|| forbidden_name(from, path))
 }
 
-/// The roots: `lib.rs` only names its modules, `main.rs` only calls the roof.
+/// The roots: `lib.rs` only names its modules, `main.rs` only calls the roof and chooses the allocator.
 fn unlawful_in_root(path: &Path) -> Option<String> {
     if path.ours {
         let roof = path.parts.first().is_some_and(|to| to == "cli");
         return (!roof).then(|| "is more than the roots need: they know the roof alone".to_owned());
     }
-    let harmless =
-        path.parts[0] == "std" && path.parts.get(1).is_some_and(|part| part == "process");
+    let part = |at: usize| path.parts.get(at).map_or("", String::as_str);
+    let harmless = matches!(
+        (part(0), part(1)),
+        ("std", "process" | "alloc") | ("zeroizing_alloc", _)
+    );
     (!harmless).then(|| "is more than the roots need".to_owned())
 }
 

@@ -128,16 +128,8 @@ fn found(scene: &Scene, evidence: &mut Evidence) {
             .at_terminal(scene, &args, &[("PIN", &pin(label))], None)
             .ended(0);
     }
-    let (ic, bgo) = (format!("{IC}={}", uri(IC)), format!("{BGO}={}", uri(BGO)));
-    let args = [
-        "init",
-        "acme",
-        "--allow-no-touch",
-        "--ic",
-        &ic,
-        "--bgo",
-        &bgo,
-    ];
+    let args = scene::init_args(&[IC], &[BGO], &[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (alice, bob) = (pin(IC), pin(BGO));
     let answers = [
         ("PIN of alice", WRONG),

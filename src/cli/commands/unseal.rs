@@ -48,11 +48,11 @@ fn open(
         incident: unseal.incident.clone(),
         lease: unseal.lease,
     };
-    let unsealed = ops::unseal(vault, &request, terminal)?;
+    let mut unsealed = ops::unseal(vault, &request, terminal)?;
     let code = if unseal.credential_process {
         answer(vault, &unsealed)
     } else {
-        children(vault, &unsealed, command(unseal), terminal)
+        children(vault, &mut unsealed, command(unseal), terminal)
     };
     remind(vault, &unsealed, terminal);
     code
@@ -95,7 +95,7 @@ fn command(unseal: &Unseal) -> Vec<OsString> {
 
 fn children(
     vault: &mut OpenVault<'_>,
-    unsealed: &Unsealed,
+    unsealed: &mut Unsealed,
     command: Vec<OsString>,
     terminal: &mut dyn Operator,
 ) -> Result<ExitCode, Failure> {
@@ -112,7 +112,7 @@ fn children(
         },
     )?;
     let mut last = 0;
-    for opened in &unsealed.credentials {
+    for opened in std::mem::take(&mut unsealed.credentials) {
         terminal.notice(Notice::Step(format!(
             "{} ({}) is in the environment of {program} until it ends",
             opened.definition.name, opened.access_key

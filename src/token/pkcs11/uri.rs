@@ -72,6 +72,9 @@ pub struct UriRefused {
     pub reason: String,
 }
 
+/// The attributes that hold a PIN, or say where one is.
+const PINS: [&str; 2] = ["pin-value", "pin-source"];
+
 /// Where in a URI an attribute stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -136,10 +139,11 @@ impl TokenUri {
         let Some((name, value)) = attribute.split_once('=') else {
             return Err("an attribute has no \"=\"".to_owned());
         };
+        // Anywhere in it: behind a forgotten "?" the PIN would be a part of the value before it.
+        if let Some(pin) = PINS.iter().find(|pin| attribute.contains(*pin)) {
+            return Err(format!("{pin}: a PIN never stands in a URI"));
+        }
         let wanted_part = match name {
-            "pin-value" | "pin-source" => {
-                return Err(format!("{name}: a PIN never stands in a URI"));
-            }
             "module-path" | "module-name" => Part::Query,
             _ => Part::Path,
         };

@@ -50,6 +50,8 @@ fn a_pin_is_refused_and_never_repeated() {
         "pkcs11:token=a?pin-source=file:/493817",
         "pkcs11:token=a;pin-value=493817",
         "pkcs11:token=a?module-name=x&pin-value=493817",
+        "pkcs11:token=a&pin-value=493817",
+        "pkcs11:token=a?module-name=x?pin-source=493817",
     ] {
         let refused = TokenUri::parse(text).unwrap_err();
         assert!(
