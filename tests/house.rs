@@ -87,6 +87,27 @@ fn the_house_keeps_its_laws() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
+/// The settings of each crate in a debug build, but for our own.
+fn debug_profile(manifest: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join(manifest)).expect("a manifest");
+    let parsed: toml::Table = text.parse().expect("TOML");
+    let packages = &parsed["profile"]["dev"]["package"];
+    let packages = packages.as_table().expect("a table").iter();
+    packages
+        .filter(|(name, _)| *name != "breakglass")
+        .map(|(name, settings)| (name.clone(), settings.to_string()))
+        .collect()
+}
+
+#[test]
+fn what_is_fuzzed_is_built_as_what_is_tested() {
+    // Or every other crate is built twice, the AWS SDK too.
+    assert_eq!(
+        debug_profile("Cargo.toml"),
+        debug_profile("fuzz/Cargo.toml")
+    );
+}
+
 #[test]
 fn every_dependency_says_why_it_is_there() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");

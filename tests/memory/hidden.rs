@@ -105,7 +105,8 @@ fn share(manifest: &Manifest, header: &GenerationHeader, role: Role, found: &mut
     let enrolled = &custodian.tokens[0];
     let provider = Pkcs11Provider::new(vec![ModuleConfig {
         path: softhsm_library(),
-        profile: Profile::built_in("softhsm2").ok(),
+        profiles: Profile::built_in("softhsm2").into_iter().collect(),
+        folder: None,
     }]);
     let mut token = provider
         .open(&enrolled.identity.locator)

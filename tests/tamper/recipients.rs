@@ -24,7 +24,10 @@ fn vault() -> Safe {
     let safe = Safe::found("acme", &PEOPLE, [2, 1, 1]);
     safe.add("deploy", "prod");
     safe.rotate(&["prod"]).expect("rotated");
-    let retired = Change::RetireCustodian(name("carl"));
+    let retired = Change::RetireCustodian {
+        name: name("carl"),
+        lost: false,
+    };
     safe.change(&retired).expect("changed");
     safe.rotate(&["prod"]).expect("rotated");
     safe

@@ -446,7 +446,10 @@ impl Safe {
     }
 
     pub fn change(&self, change: &Change) -> Result<u64, Failure> {
-        self.open(|vault| ops::change_manifest(vault, change, &mut Crew))
+        self.open(|vault| {
+            let planned = ops::plan_change(vault, change, &mut Crew)?;
+            ops::carry_out(vault, planned, &mut Crew)
+        })
     }
 
     /// All that the vault says of itself: `status`, and what the ledger adds up to.
