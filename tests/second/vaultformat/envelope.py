@@ -63,7 +63,9 @@ MOST = {MANIFEST: 1 << 20, GENERATION: 1 << 20, RECORD: 1 << 14, OPENED: 1 << 16
 
 def parse(data, kind):
     need(len(data) <= MOST[kind], "form", "larger than such a file may be")
-    return of(shape.parse(data, SHAPE), kind)
+    envelope = of(shape.parse(data, SHAPE), kind)
+    need(envelope.bytes() == data, "form", "an envelope in another spelling")
+    return envelope
 
 
 def document(value):

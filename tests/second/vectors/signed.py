@@ -42,29 +42,52 @@ def _envelopes(file):
     def bad(name, data):
         file.bad(f"envelope: {name}", "form", type=envelope.RECORD, envelope=blob(data))
 
-    good("as it is written", dumps(plain) + b"\n")
-    good("without the line end", dumps(plain))
-    good("in another order", dumps(dict(reversed(plain.items()))))
-    good("an empty payload", dumps(changed(plain, "payload", "")))
-    good("no signature", dumps(changed(plain, "signatures", [])))
-    good("the largest record", dumps(plain).ljust(1 << 14))
-    bad("larger than a record may be", dumps(plain).ljust((1 << 14) + 1))
-    bad("of another type", dumps(changed(plain, "payloadType", envelope.GENERATION)))
-    bad("of the next version", dumps(changed(plain, "payloadType", envelope.RECORD.replace("v1", "v2"))))
-    bad("an unknown field", dumps({**plain, "more": 1}))
-    bad("an unknown field of a signature", dumps(changed(plain, "signatures.0.more", 1)))
+    good("as it is written", _line(plain))
+    good("an empty payload", _line(changed(plain, "payload", "")))
+    good("no signature", _line(changed(plain, "signatures", [])))
+    good("the largest record", _of_length(plain, 1 << 14))
+    bad("larger than a record may be", _of_length(plain, (1 << 14) + 4))
+    bad("without the line end", dumps(plain))
+    bad("with two line ends", _line(plain) + b"\n")
+    bad("with a carriage return", dumps(plain) + b"\r\n")
+    bad("a blank for the line end", dumps(plain) + b" ")
+    bad("a blank in front", b" " + _line(plain))
+    bad("a blank behind a colon", _line(plain).replace(b'":', b'": ', 1))
+    bad("in another order", _line(dict(reversed(plain.items()))))
+    bad("a signature in another order", _line(changed(plain, "signatures.0", dict(reversed(signature.items())))))
+    bad("an escape in the type", _line(plain).replace(b"application/", b"application\\/", 1))
+    bad("an escape in a name", _line(plain).replace(b'"payload"', b'"p\\u0061yload"', 1))
+    bad("of another type", _line(changed(plain, "payloadType", envelope.GENERATION)))
+    bad("of the next version", _line(changed(plain, "payloadType", envelope.RECORD.replace("v1", "v2"))))
+    bad("an unknown field", _line({**plain, "more": 1}))
+    bad("an unknown field of a signature", _line(changed(plain, "signatures.0.more", 1)))
     for field in plain:
-        bad(f"without {field}", dumps(without(plain, field)))
-    bad("a signature without keyid", dumps(without(plain, "signatures.0.keyid")))
-    bad("a list in its place", dumps(list(plain.values())))
-    bad("a list in the place of a signature", dumps(changed(plain, "signatures.0", list(signature.values()))))
-    bad("keyid in upper case", dumps(changed(plain, "signatures.0.keyid", "5A" * 32)))
-    bad("a payload of stray bits", dumps(changed(plain, "payload", "AB==")))
-    bad("the payload in the URL alphabet", dumps(changed(plain, "payload", "-_-_")))
-    bad("the payload as JSON itself", dumps(changed(plain, "payload", {"a": 1})))
-    bad("signatures null", dumps(changed(plain, "signatures", None)))
-    bad("payloadType twice", dumps(plain)[:-1] + b',"payloadType":"x"}')
-    bad("a second line", dumps(plain) + b"\n" + dumps(plain))
+        bad(f"without {field}", _line(without(plain, field)))
+    bad("a signature without keyid", _line(without(plain, "signatures.0.keyid")))
+    bad("a list in its place", _line(list(plain.values())))
+    bad("a list in the place of a signature", _line(changed(plain, "signatures.0", list(signature.values()))))
+    bad("keyid in upper case", _line(changed(plain, "signatures.0.keyid", "5A" * 32)))
+    bad("a payload of stray bits", _line(changed(plain, "payload", "AB==")))
+    bad("the payload in the URL alphabet", _line(changed(plain, "payload", "-_-_")))
+    bad("the payload as JSON itself", _line(changed(plain, "payload", {"a": 1})))
+    bad("signatures null", _line(changed(plain, "signatures", None)))
+    bad("payloadType twice", dumps(plain)[:-1] + b',"payloadType":"x"}\n')
+    bad("a second line", _line(plain) + _line(plain))
+
+
+def _line(value):
+    """A file as it is written."""
+    return dumps(value) + b"\n"
+
+
+def _of_length(plain, length):
+    """The file with so many bytes: base64 grows by four, and each more signature moves the rest."""
+    for count in range(1, 5):
+        signed = changed(plain, "signatures", plain["signatures"] * count)
+        room = length - len(_line(changed(signed, "payload", "")))
+        if room % 4 == 0:
+            return _line(changed(signed, "payload", "A" * room))
+    raise ValueError(length)
 
 
 def _signatures(file, algorithm, public, right, bads, keys_bad=()):
