@@ -20,8 +20,9 @@ pub mod soft;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name; `seeds/<name>` holds what each begins with.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("anchor", station::anchor),
+    ("archive", station::archive),
     ("aws", aws::aws),
     ("checkpoint", ledger::checkpoint),
     ("commit", ledger::commit),

@@ -296,6 +296,19 @@ fn station(seeds: &mut Vec<Seed>) {
         "ledger_size": 5, "ledger_root": Digest([1; 32]),
     });
     seeds.push(("anchor", "real".to_owned(), anchor.to_string().into_bytes()));
+    let summary = serde_json::json!({
+        "vault": world.vault, "commit": 1, "size": 2, "root": Digest([1; 32]), "edge": [Digest([2; 32])],
+        "manifest": [2, world.chain.newest_digest()], "strangers": {}, "refusals": 3,
+        "live": ["20261124-0300-1a2b"],
+    });
+    seeds.push((
+        "archive",
+        "summary".to_owned(),
+        summary.to_string().into_bytes(),
+    ));
+    let mut file = b"breakglass-state/v1\n\n\n\n\n".to_vec();
+    file.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 2]);
+    seeds.push(("archive", "file".to_owned(), file));
 }
 
 fn answers(seeds: &mut Vec<Seed>) {

@@ -3,9 +3,12 @@
 use std::cell::LazyCell;
 
 use breakglass::cli::config::Config;
-use breakglass::ports::Memory as _;
+use breakglass::ledger::{Journal, Seen};
+use breakglass::ports::{Archive, Memory as _};
 use breakglass::store::StationFolder;
 use breakglass::token::pkcs11::Profile;
+
+use crate::world;
 
 /// `config.toml`: what is read can be written and read again as the same; what is not is told with its line.
 pub fn config(data: &[u8]) {
@@ -50,4 +53,39 @@ pub fn anchor(data: &[u8]) {
             assert_eq!(station.recall(), Ok(Some(seen)));
         }
     });
+}
+
+/// `state.archive`: whatever lies there, it is read or refused; what is kept comes back as it was; and what a
+/// summary says of the ledger is so, or is not used.
+pub fn archive(data: &[u8]) {
+    FOLDER.with(|folder| {
+        let station = StationFolder::new(folder.path().to_owned());
+        let kept = station.archive().expect("a place");
+        std::fs::write(folder.path().join("state.archive"), data).expect("written");
+        if let Ok(Some(archived)) = kept.open() {
+            let _ = archived.row("credential/deploy");
+        }
+        let row = ("credential/deploy".to_owned(), data.to_vec());
+        kept.keep(data, vec![row]).expect("kept");
+        let archived = kept.open().expect("whole").expect("there");
+        assert_eq!(archived.summary(), data);
+        assert_eq!(archived.row("credential/deploy"), Ok(Some(data.to_vec())));
+        assert_eq!(archived.row("credential/other"), Ok(None));
+        begin(kept);
+    });
+}
+
+/// A ledger is continued from an archive only at a head that it has.
+fn begin(archive: &dyn Archive) {
+    let world = world::world();
+    let (store, name, rotator) = (world.ledger(), world::station(), world::rotator());
+    let chain = std::sync::Arc::new(world.chain.clone());
+    let whole = Journal::open(&store, chain.clone(), None, &name, &rotator).expect("a good ledger");
+    let seen = Seen {
+        size: whole.head().size,
+        root: whole.head().root,
+    };
+    if let Some(journal) = Journal::open_archived(&store, chain, seen, &name, &rotator, archive) {
+        assert_eq!(journal.head(), whole.head());
+    }
 }
