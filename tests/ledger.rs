@@ -381,6 +381,30 @@ fn empty(folder: &Path) {
     every_file(folder, &|file| fs::write(file, b"").unwrap());
 }
 
+/// A bundle as its documentation says: each entry with its length before it.
+fn bundle(entries: std::ops::Range<u64>) -> Vec<u8> {
+    let framed = |n| {
+        let bytes = entry(n);
+        let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+        [&length[..], &bytes].concat()
+    };
+    entries.flat_map(framed).collect()
+}
+
+#[test]
+fn bundles_lie_where_others_look_for_them_whoever_wrote_which() {
+    let (_guard, path, store) = vault();
+    // Each `grow` is another process: it begins within a bundle, at its end, and behind it.
+    for sizes in [&[100_usize, 100][..], &[56], &[1, 255], &[256], &[30, 2]] {
+        grow(&store, sizes);
+    }
+    let tile = |name: &str| fs::read(path.join("ledger/tile/entries").join(name)).unwrap();
+    assert_eq!(tile("000"), bundle(0..256));
+    assert_eq!(tile("001"), bundle(256..512));
+    assert_eq!(tile("002"), bundle(512..768));
+    assert_eq!(tile("003.p/32"), bundle(768..800));
+}
+
 #[test]
 fn losing_what_is_derived_loses_nothing() {
     let sizes = [

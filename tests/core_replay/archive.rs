@@ -261,6 +261,35 @@ fn what_follows_is_taken_as_if_all_had_been_read() {
     }
 }
 
+/// What is kept, after this state of this ledger had its chance to be.
+fn kept(journal: &Journal<'_>, archive: &Kept) -> Vec<u8> {
+    journal.keep_in(archive);
+    archive.0.borrow().as_ref().unwrap().summary.clone()
+}
+
+#[test]
+fn it_is_kept_anew_when_it_has_fallen_behind_or_is_of_another_ledger() {
+    let book = long();
+    let archive = Kept::default();
+    let mut journal = book.journal();
+    let first = kept(&journal, &archive);
+    for added in 1..40 {
+        journal.record(soft::now(), kind("refused")).unwrap();
+        let now = kept(&journal, &archive);
+        assert_eq!(now == first, added < 32, "{added} entries later");
+        if now != first {
+            break;
+        }
+    }
+    // Of the same vault, at the same size, with another root.
+    let mut rows = archive.0.borrow().clone().unwrap();
+    let root = journal.head().root.to_string();
+    let text = String::from_utf8(rows.summary.clone()).unwrap();
+    rows.summary = text.replace(&root, &"0".repeat(64)).into_bytes();
+    let foreign = Kept(RefCell::new(Some(rows)));
+    assert_eq!(kept(&journal, &foreign), kept(&journal, &archive));
+}
+
 #[test]
 fn a_short_ledger_is_not_kept() {
     let founders = vec![person("alice", Role::Ic), person("bob", Role::Bgo)];
