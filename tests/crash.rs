@@ -1,8 +1,9 @@
 //! `rotate` and `close` are killed, deceived and hindered everywhere, and resumed by the same command; the
 //! invariants of the design (section 7) are looked at from outside, after the crash and after the resume.
 //!
-//! The short form takes some points of every kind. `BREAKGLASS_LONG=1` takes all of them, with two
-//! credentials, and needs an hour of two cores.
+//! The short form takes some points of every kind. `BREAKGLASS_LONG=once` takes each exchange, each reply and
+//! each change of the disk, and `BREAKGLASS_LONG=1` all of them with two credentials, and all pairs of deaths
+//! too, and needs an hour of two cores.
 
 #[path = "common/aws.rs"]
 mod aws;
@@ -24,6 +25,8 @@ const BEYOND: u32 = 200;
 struct Sweep {
     bench: Bench,
     long: bool,
+    /// Whether each point is taken.
+    each: bool,
     points: usize,
     openings: usize,
     /// How many resumes took one try, two, and so on.
@@ -33,10 +36,12 @@ struct Sweep {
 
 impl Sweep {
     fn new(deed: Deed) -> Self {
-        let long = std::env::var_os("BREAKGLASS_LONG").is_some_and(|value| value == "1");
+        let form = std::env::var_os("BREAKGLASS_LONG").unwrap_or_default();
+        let long = form == "1";
         Self {
             bench: Bench::new(deed, if long { 2 } else { 1 }),
             long,
+            each: long || form == "once",
             points: 0,
             openings: 0,
             tries: [0; 8],
@@ -44,9 +49,9 @@ impl Sweep {
         }
     }
 
-    /// Every `short`-th of these in the short form, all in the long one.
+    /// Every `short`-th of these in the short form, each in the others.
     fn step(&self, short: usize) -> usize {
-        if self.long { 1 } else { short }
+        if self.each { 1 } else { short }
     }
 
     /// The world as the crash left it, the resume, and the world then.
@@ -97,7 +102,7 @@ impl Sweep {
 
     /// Kills, and kills the resume.
     fn nested(&mut self, exchanges: u32, short: usize) {
-        for first in (1..=exchanges).step_by(self.step(short)) {
+        for first in (1..=exchanges).step_by(if self.long { 1 } else { short }) {
             for second in (1..=exchanges).step_by(if self.long { 3 } else { short + 1 }) {
                 let acted = (first + second) % 2 == 0;
                 self.bench.reset();
@@ -116,7 +121,7 @@ impl Sweep {
     /// AWS acts, and its reply is lost or spoiled.
     fn replies(&mut self, short: usize) {
         for (at, fault) in (1..).zip(["drop-after", "truncate", "garble"]) {
-            let start = if self.long { 1 } else { at };
+            let start = if self.each { 1 } else { at };
             for nth in (start..BEYOND).step_by(self.step(short)) {
                 self.bench.reset();
                 let (ended, harmed) = self.bench.harm_replies("*", fault, nth, 1);
@@ -139,13 +144,13 @@ impl Sweep {
             "bad-id",
             "html-after",
         ];
-        for fault in &faults[..if self.long { 5 } else { 1 }] {
+        for fault in &faults[..if self.each { 5 } else { 1 }] {
             self.bench.reset();
             let (ended, _) = self.bench.harm_replies("CreateAccessKey", fault, 1, 1);
             self.not_a_bug(ended, fault);
             self.judge(&format!("{fault} of CreateAccessKey"), false);
         }
-        if !self.long {
+        if !self.each {
             return;
         }
         for action in [
@@ -222,6 +227,8 @@ impl Sweep {
     fn report(self, kind: &str) {
         let form = if self.long {
             "the whole sweep"
+        } else if self.each {
+            "each once"
         } else {
             "the short form; BREAKGLASS_LONG=1 sweeps all"
         };
