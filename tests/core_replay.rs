@@ -815,6 +815,33 @@ fn two_incidents_that_had_one_key_open_both_end() {
 }
 
 #[test]
+fn a_failure_is_forgotten_when_the_old_key_goes_and_the_new_one_is_in_force() {
+    let failed = Event::RotationFailed {
+        credential: name("deploy"),
+        code: "aws-unclear".into(),
+    };
+    let forgets = |events: &[Event]| after(events).credentials[&name("deploy")].failed.is_none();
+    let gone = [
+        of_key(deactivated, "deploy", 1),
+        of_key(deleted, "deploy", 1),
+    ];
+    // The new key is in force, and only the old one's end had failed.
+    let mut rotated_again = with(&rotated(), [begun(2)]);
+    rotated_again.extend(made("deploy", 2));
+    rotated_again.push(committed(2, &["deploy"]));
+    let after_failure = with(&rotated_again, [failed.clone()]);
+    assert!(!forgets(&after_failure));
+    for event in gone.clone() {
+        assert!(forgets(&with(&after_failure, [event])));
+    }
+    // A new key was wanted, and there is none.
+    let none_made = with(&rotated(), [begun(2), failed]);
+    for event in gone {
+        assert!(!forgets(&with(&none_made, [event])));
+    }
+}
+
+#[test]
 fn refusals_are_counted() {
     let refusal = Event::Refused {
         incident: None,

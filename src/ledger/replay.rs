@@ -268,8 +268,12 @@ impl VaultState {
             Event::KeyDeactivated { credential, key } => {
                 let key = self.key(credential, key)?;
                 key.deactivated = key.deactivated.or(Some(time));
+                self.caught_up(credential);
             }
-            Event::KeyDeleted { credential, key } => self.key_deleted(credential, key, time)?,
+            Event::KeyDeleted { credential, key } => {
+                self.key_deleted(credential, key, time)?;
+                self.caught_up(credential);
+            }
             Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = Some(time),
             Event::KeyRefused {
                 credential, key, ..
@@ -359,6 +363,19 @@ impl VaultState {
             opened_in: Vec::new(),
         });
         Ok(())
+    }
+
+    /// A failure is forgotten once an old key goes, where the credential has its key of the newest rotation:
+    /// then the going is all that had failed.
+    fn caught_up(&mut self, name: &Name) {
+        let Some(credential) = self.credentials.get_mut(name) else {
+            return;
+        };
+        let newest = self.compartments.get(&credential.definition.compartment);
+        let newest = newest.map(|compartment| compartment.generation);
+        if newest.is_some() && credential.current().map(|key| key.generation) == newest {
+            credential.failed = None;
+        }
     }
 
     /// A deleted key is one of ours that was sealed, or an orphan that was not.
