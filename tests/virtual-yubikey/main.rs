@@ -1,0 +1,3 @@
+//! A YubiKey for tests and the demo, behind a real pcscd.
+
+fn main() {}
