@@ -69,7 +69,7 @@ fn ask_pin_by(label: &str, serial: &str, status: PinStatus, rules: PinRules) -> 
         rules,
         purpose: "open 3 credentials of prod",
     };
-    match Terminal.pin(&request) {
+    match Terminal::default().pin(&request) {
         Ok(pin) if pin.expose() == b"4711-pin" => "the right PIN".to_owned(),
         Ok(pin) => format!("another PIN of {} bytes", pin.expose().len()),
         Err(declined) => format!("{declined:?}"),
@@ -77,7 +77,10 @@ fn ask_pin_by(label: &str, serial: &str, status: PinStatus, rules: PinRules) -> 
 }
 
 fn ask_to_confirm() -> String {
-    format!("{:?}", Terminal.confirm("Delete the key AKIA1?", "delete"))
+    format!(
+        "{:?}",
+        Terminal::default().confirm("Delete the key AKIA1?", "delete")
+    )
 }
 
 /// The terminal's modes, in the words of stty.
@@ -345,8 +348,8 @@ fn without_a_terminal_nobody_is_asked() {
 #[test]
 fn notices_go_to_standard_error_in_one_line_each() {
     let show = || {
-        Terminal.notice(Notice::Step("reading\nerror: no".to_owned()));
-        Terminal.notice(Notice::Warning("\u{1b}[31mred".to_owned()));
+        Terminal::default().notice(Notice::Step("reading\nerror: no".to_owned()));
+        Terminal::default().notice(Notice::Warning("\u{1b}[31mred".to_owned()));
         "done".to_owned()
     };
     if asked(show) {

@@ -13,6 +13,8 @@ use crate::ops::{Cloud, OpenVault, Station, World};
 use crate::ports::{Notice, Operator, StoreError};
 use crate::store::{DirStore, StationFolder};
 use crate::system::{SystemClock, SystemEntropy};
+use crate::token::AllTokens;
+use crate::token::piv::PivProvider;
 use crate::token::pkcs11::{ModuleConfig, Pkcs11Provider, Profile};
 
 /// Everything that a command starts from.
@@ -86,9 +88,17 @@ impl App {
         }
     }
 
+    /// All tokens: YubiKeys, and those of the PKCS#11 modules.
+    pub fn tokens(&self) -> Result<AllTokens, Failure> {
+        Ok(AllTokens {
+            piv: Some(PivProvider),
+            pkcs11: self.pkcs11()?,
+        })
+    }
+
     /// The PKCS#11 modules: those of the command line, else of the configuration, else whatever known one
     /// is installed.
-    pub fn tokens(&self) -> Result<Pkcs11Provider, Failure> {
+    pub fn pkcs11(&self) -> Result<Pkcs11Provider, Failure> {
         Ok(Pkcs11Provider::new(self.modules()?))
     }
 
@@ -193,7 +203,7 @@ impl App {
             entropy: &SystemEntropy,
             station: &station,
         };
-        deed(&world, &mut Terminal)
+        deed(&world, &mut Terminal::default())
     }
 
     /// Runs a deed on the vault, found good.

@@ -206,7 +206,7 @@ pub enum Token {
     List,
     /// Show what a token holds for us, without its PIN
     Inspect {
-        /// The token, as an RFC 7512 URI: pkcs11:token=ic-alice
+        /// The token: piv:SERIAL, or an RFC 7512 URI such as pkcs11:token=ic-alice
         uri: String,
     },
     /// Show what is known of PKCS#11 modules: all of them, or all of one
@@ -214,10 +214,13 @@ pub enum Token {
         /// The profile's name
         name: Option<String>,
     },
-    /// Make the seal key and the sign key on a token; keys that are there are never overwritten
+    /// Prepare a token for a custodian: own secrets in the place of the factory's, a seal key and a sign key
     Generate {
-        /// The token
+        /// The token: piv:SERIAL for a YubiKey (piv:SERIAL?seal=82 keeps slot 9d free), or an RFC 7512 URI
         uri: String,
+        /// Overwrite keys that are there, after the serial number was typed
+        #[arg(long)]
+        replace_keys: bool,
     },
 }
 

@@ -11,6 +11,7 @@ mod output;
 mod render;
 mod signals;
 pub mod terminal;
+pub mod touch;
 mod tty;
 mod usage;
 mod words;

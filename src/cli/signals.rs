@@ -2,12 +2,12 @@
 //! terminal's echo, or what the ledger says of a child.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
@@ -18,6 +18,17 @@ pub const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 /// Whether the signals do what they usually do; made with the first [`Held`]. Once a handler was
 /// installed, taking it away would leave the signal ignored, so this one stays.
 static USUAL: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// A signal that would end us.
+    Signal,
+    /// There is something to read.
+    File,
+    /// The other one is readable.
+    Other,
+}
 
 /// While this lives, the signals end nothing: they wake [`Held::wait_for`]. There is one at a time.
 pub struct Held {
@@ -47,22 +58,43 @@ impl Held {
         Ok(held)
     }
 
-    /// Waits until there is something to read; says no if a signal came first.
+    /// Waits until there is something to read, or until `other` is readable; a signal comes first.
     ///
     /// # Errors
     /// Of the system.
-    pub fn wait_for(&self, file: impl AsFd) -> io::Result<bool> {
+    pub fn wait_for(&self, file: impl AsFd, other: Option<BorrowedFd<'_>>) -> io::Result<Woken> {
+        self.poll(&file.as_fd(), other, None)
+            .map(|woken| woken.unwrap_or(Woken::Signal))
+    }
+
+    /// Whether there is something to read, or a signal came, by now.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn look(&self, file: impl AsFd) -> io::Result<Option<Woken>> {
+        self.poll(&file.as_fd(), None, Some(&Timespec::default()))
+    }
+
+    fn poll(
+        &self,
+        file: &BorrowedFd<'_>,
+        other: Option<BorrowedFd<'_>>,
+        limit: Option<&Timespec>,
+    ) -> io::Result<Option<Woken>> {
         loop {
-            let mut both = [
+            let mut all = vec![
                 PollFd::new(&self.came, PollFlags::IN),
-                PollFd::new(&file, PollFlags::IN),
+                PollFd::new(file, PollFlags::IN),
             ];
-            match poll(&mut both, None) {
+            all.extend(other.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            match poll(&mut all, limit) {
                 Err(Errno::INTR) => continue,
                 done => done?,
             };
-            // Whatever else poll says of the file, reading it tells.
-            return Ok(both[0].revents().is_empty());
+            // Whatever else poll says of a file, reading it tells.
+            let woken = [Woken::Signal, Woken::File, Woken::Other];
+            let first = all.iter().position(|fd| !fd.revents().is_empty());
+            return Ok(first.map(|at| woken[at]));
         }
     }
 }

@@ -1,18 +1,28 @@
 //! The people as a port: PINs and confirmations at the controlling terminal, notices on standard error.
 
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 
 use crate::cli::escape::Shown;
+use crate::cli::touch::TouchShown;
 use crate::cli::tty::{Echo, Tty};
-use crate::ports::{Declined, Notice, Operator, PinRequest, PinRules, PinStatus};
+use crate::model::TokenIdentity;
+use crate::ports::{
+    Declined, Notice, Operator, Patience, PinRequest, PinRules, PinStatus, TouchRequest, TouchWait,
+    Turn,
+};
 use crate::secret::{Pin, PinRefused};
 
 /// How often a PIN is asked for when what was typed cannot be one. The token is not asked meanwhile.
 const ASKINGS: usize = 3;
 
 /// The person at `/dev/tty`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Terminal;
+#[derive(Default)]
+pub struct Terminal {
+    touch: Option<TouchShown>,
+    /// What was said last of whom is waited for, so that it is not said again at every change.
+    awaited: Option<String>,
+}
 
 impl Terminal {
     /// Shows a text, ours and in lines, at the terminal at which the questions about it are asked. Where there
@@ -57,6 +67,67 @@ impl Operator for Terminal {
         Err(Declined::Said)
     }
 
+    fn turn(&mut self, turn: &Turn<'_>) {
+        self.awaited = None;
+        let _ = io::stderr().write_all(whose_turn(turn).as_bytes());
+    }
+
+    fn await_token(
+        &mut self,
+        turn: &Turn<'_>,
+        strangers: &[String],
+        changes: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Declined> {
+        let mut tty = Tty::take(Echo::On)?;
+        let text = awaited(turn, strangers, changes.is_some());
+        if changes.is_none() || self.awaited.as_ref() != Some(&text) {
+            tty.show(&text)?;
+            self.awaited = Some(text);
+        }
+        tty.wait(changes)
+    }
+
+    fn touch(&mut self, request: &TouchRequest<'_>, wait: TouchWait) -> Patience {
+        if self.touch.is_none() {
+            self.touch = TouchShown::begin();
+        }
+        match &mut self.touch {
+            Some(shown) => shown.show(request, wait),
+            None => Patience::Wait,
+        }
+    }
+
+    fn touch_over(&mut self) {
+        self.touch = None;
+    }
+
+    fn new_pin(
+        &mut self,
+        what: &str,
+        token: &TokenIdentity,
+        rules: &PinRules,
+    ) -> Result<Pin, Declined> {
+        let mut tty = Tty::take(Echo::Off)?;
+        let of = format!("for token serial {}", Shown(&token.serial));
+        for _ in 0..ASKINGS {
+            let first = tty.ask(&format!("New {what} {of} (not shown): "))?;
+            let typed = first.text().map_or(Err(PinRefused::Control), Pin::new);
+            let refused = match typed.map(|pin| (rules.check(&pin), pin)) {
+                Err(why) => why.to_string(),
+                Ok((Err(misfit), _)) => misfit.to_string(),
+                Ok((Ok(()), pin)) => {
+                    let again = tty.ask(&format!("The same {what} once more: "))?;
+                    if again.text() == first.text() {
+                        return Ok(pin);
+                    }
+                    "the two are not the same".to_owned()
+                }
+            };
+            tty.show(&format!("Not taken: {refused}.\n"))?;
+        }
+        Err(Declined::Said)
+    }
+
     fn choose(&mut self, question: &str, options: &[String]) -> Result<usize, Declined> {
         let mut tty = Tty::take(Echo::On)?;
         tty.show(&format!("{}\n", Shown(question)))?;
@@ -93,6 +164,47 @@ impl Operator for Terminal {
             Err(Declined::Said)
         }
     }
+}
+
+/// Whose turn it is, and with which of their tokens.
+fn whose_turn(turn: &Turn<'_>) -> String {
+    let people = match turn.missing {
+        1 => String::new(),
+        missing => format!(" ({missing} people)"),
+    };
+    let mut text = format!(
+        "breakglass: the turn of the {}{people}, to {}, with one of:\n",
+        turn.role.title(),
+        Shown(turn.purpose)
+    );
+    for (name, token) in &turn.candidates {
+        text.push_str(&format!(
+            "  {name}  {}, serial {}\n",
+            Shown(&token.label),
+            Shown(&token.serial)
+        ));
+    }
+    text
+}
+
+/// What is waited for.
+fn awaited(turn: &Turn<'_>, strangers: &[String], told: bool) -> String {
+    let mut text = String::new();
+    for stranger in strangers {
+        text.push_str(&format!(
+            "{} is there and is none of these.\n",
+            Shown(stranger)
+        ));
+    }
+    let role = turn.role.title();
+    text.push_str(&match told {
+        true => format!("Insert a token of the {role}. Waiting for it; Ctrl-C to stop.\n"),
+        false => format!(
+            "None of these tokens is there. Insert a token of the {role}.\n\
+             Press Enter to go on, Ctrl-C to stop: "
+        ),
+    });
+    text
 }
 
 /// Who is asked, for what, with which token, and how many tries there are.

@@ -7,13 +7,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
 
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
 use zeroize::Zeroizing;
 
-use super::signals::Held;
+use super::signals::{Held, Woken};
 use crate::ports::Declined;
 
 /// The most bytes of a line; well above the longest PIN and the longest answer.
@@ -115,7 +116,7 @@ impl Tty {
             len: 0,
         };
         loop {
-            if !matches!(self.signals.wait_for(&self.file), Ok(true)) {
+            if !matches!(self.signals.wait_for(&self.file, None), Ok(Woken::File)) {
                 return Err(self.left());
             }
             // The last byte is kept free: where a line is too long, what follows is read over it.
@@ -132,6 +133,35 @@ impl Tty {
                 }
                 last if last == self.leave => return Err(self.left()),
                 _ => line.len = end,
+            }
+        }
+    }
+
+    /// Waits for the Enter key, or until `changes` is readable.
+    ///
+    /// # Errors
+    /// As for [`Tty::ask`].
+    pub fn wait(&mut self, changes: Option<BorrowedFd<'_>>) -> Result<(), Declined> {
+        match self.signals.wait_for(&self.file, changes) {
+            Ok(Woken::Other) => Ok(()),
+            Ok(Woken::File) if !self.has_left() => Ok(()),
+            _ => Err(self.left()),
+        }
+    }
+
+    /// Whether the person has left by now. What else was typed is thrown away.
+    pub fn has_left(&mut self) -> bool {
+        loop {
+            match self.signals.look(&self.file) {
+                Ok(None) => return false,
+                Ok(Some(Woken::File)) => {}
+                _ => return true,
+            }
+            let mut typed = Zeroizing::new([0; 64]);
+            match self.file.read(typed.as_mut_slice()) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count @ 1..) if !typed[..count].contains(&self.leave) => {}
+                _ => return true,
             }
         }
     }

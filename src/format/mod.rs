@@ -1,5 +1,6 @@
 //! The vault's files, to the byte; docs/format.md is their description for a second implementation.
 
+mod anchor;
 pub mod base64;
 pub mod dsse;
 mod fields;
@@ -9,6 +10,7 @@ mod opened;
 pub mod paths;
 pub mod strict;
 
+pub use anchor::Anchor;
 pub use fields::{Fields, digest};
 pub use generation::{
     CustodianShare, GenerationHeader, Record, RecordAbout, RoleShares, TokenSeal,

@@ -14,5 +14,6 @@ pub use name::{AccessKeyId, AccountId, Name, NotAName, Reason, UserName};
 pub use role::{Role, UnknownRole};
 pub use time::{NotATime, Timestamp};
 pub use token::{
-    Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenIdentity, TokenKeys, TokenKind,
+    Attestation, Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenIdentity, TokenKeys,
+    TokenKind,
 };

@@ -114,6 +114,21 @@ pub struct TokenIdentity {
     pub model: String,
 }
 
+/// The certificates by which a YubiKey proves that its keys were made in it, with which policies. X.509, DER.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attestation {
+    /// Of the seal key.
+    #[serde(with = "crate::format::base64")]
+    pub seal: Vec<u8>,
+    /// Of the sign key.
+    #[serde(with = "crate::format::base64")]
+    pub sign: Vec<u8>,
+    /// Of the device's own attestation key (slot F9), which signed both.
+    #[serde(with = "crate::format::base64")]
+    pub device: Vec<u8>,
+}
+
 impl fmt::Display for TokenIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (serial {})", self.label, self.serial)

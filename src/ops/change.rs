@@ -16,7 +16,7 @@ use crate::model::{
     TokenIdentity, TokenKeys, TokenKind,
 };
 use crate::policy::Plan;
-use crate::ports::{KeyRequest, Notice, TokenError};
+use crate::ports::{KeyRequest, KeyUse, Notice, TokenError};
 
 /// One change of the manifest.
 pub enum Change {
@@ -355,7 +355,10 @@ fn sign_by_role(
             .filter(|(custodian, _)| custodian.role == role && !signed.contains(&custodian.name))
             .filter(|(_, token)| !planned.lost.contains(&token.id()))
             .collect();
-        let (id, mut token) = people::await_one(vault.world, &candidates, operator)?;
+        let missing = usize::from(before.thresholds.of(role)) - signed.len();
+        let turn = people::turn(role, missing, &planned.what, &candidates);
+        let people::Found { id, mut token } =
+            people::await_one(vault.world, &candidates, &turn, KeyUse::Sign, operator)?;
         let Some((custodian, _)) = before.token(&id) else {
             continue;
         };
@@ -364,13 +367,8 @@ fn sign_by_role(
             role,
             purpose: &planned.what,
         };
-        let replies = people::with_pin(
-            token.as_mut(),
-            &by,
-            operator,
-            &mut |_| Ok(()),
-            |token, pin| token.perform(pin, &[KeyRequest::Sign(&bytes)]),
-        )?;
+        let requests = [KeyRequest::Sign(&bytes)];
+        let replies = people::perform(token.as_mut(), &by, operator, &mut |_| Ok(()), &requests)?;
         let (_, signatures) = people::sort(replies);
         let sig = signatures.into_iter().next().unwrap_or_default();
         envelope

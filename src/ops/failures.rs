@@ -243,6 +243,18 @@ impl From<JournalError> for Failure {
     }
 }
 
+/// What to type to get a token back from whoever holds it.
+fn busy(text: &str, by: &[String]) -> Failure {
+    let failure = Failure::new(Class::Token, "token-busy", text, UNCHANGED);
+    let scdaemon = by.is_empty() || by.iter().any(|name| name.starts_with("scdaemon"));
+    let failure = if scdaemon {
+        failure.hint("if it is GnuPG's: gpgconf --kill scdaemon")
+    } else {
+        failure
+    };
+    failure.hint("end the program that uses it, or take the token out and put it back, and run the same command again")
+}
+
 impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
         let text = error.to_string();
@@ -288,6 +300,25 @@ impl From<TokenError> for Failure {
             TokenError::Gone { .. } => {
                 token("token-removed").hint("put it back and run the same command again")
             }
+            TokenError::Service { .. } => token("no-card-service")
+                .hint("is pcscd installed and running? systemctl start pcscd.socket, or pcscd as root")
+                .hint("breakglass doctor"),
+            TokenError::Busy { ref by, .. } => busy(&text, by),
+            TokenError::Disturbed { .. } => token("token-disturbed")
+                .state("no try was spent that was not told; nothing was changed")
+                .hint("end the other program that uses the token, and run the same command again")
+                .hint("breakglass doctor tells which programs talk to tokens"),
+            TokenError::Left { .. } => Self::new(Class::PersonNeeded, "declined", text, UNCHANGED)
+                .hint("a touch now does nothing more; run the same command again when everybody is ready"),
+            TokenError::Silent { .. } => token("token-silent")
+                .hint("take it out, put it back and run the same command again")
+                .hint("if that does not help: restart pcscd, and try another USB port"),
+            TokenError::Factory { .. } => token("factory-secrets")
+                .hint("breakglass token generate changes them, and makes the keys"),
+            TokenError::ManagementKey { .. } => token("management-key")
+                .state("nothing on it was changed")
+                .hint("give it one that is kept on it: ykman piv access change-management-key --generate --protect")
+                .hint("or empty it, if nothing on it is needed: ykman piv reset"),
             TokenError::Device { .. } => token("token-failed")
                 .hint("take it out, put it back and run the same command again")
                 .hint("breakglass token list"),

@@ -8,7 +8,8 @@ use crate::crypto;
 use crate::format::{Custodian, EnrolledToken};
 use crate::model::{Class, Digest, Failure, Name, Role, TokenIdentity, TokenKeys};
 use crate::ports::{
-    KeyReply, KeyRequest, Notice, Operator, PinRequest, PinStatus, Token, TokenError,
+    KeyReply, KeyRequest, KeyUse, Notice, OnTouch, Operator, PinRequest, PinStatus, Present,
+    Sought, Token, TokenError, TouchRequest, Turn,
 };
 use crate::secret::{Pin, SharedSecret};
 
@@ -27,7 +28,79 @@ pub(super) struct Use<'a> {
 /// What ends the deed is recorded by the deed.
 pub(super) type OnWrongPin<'a> = &'a mut dyn FnMut(&TokenError) -> Result<(), Failure>;
 
-/// Asks for the PIN of a token and lets it work.
+/// How often a touch may be missed before the command gives up. It costs no try of the PIN.
+const TOUCHES: u32 = 5;
+
+/// Asks for the PIN of a token and has it answer requests, touches and all. A missed touch spends no try, and
+/// another go is offered; the PIN is asked for again then, because none is ever kept to be sent twice.
+pub(super) fn perform(
+    token: &mut dyn Token,
+    by: &Use<'_>,
+    operator: &mut dyn Operator,
+    on_wrong: OnWrongPin<'_>,
+    requests: &[KeyRequest<'_>],
+) -> Result<Vec<KeyReply>, Failure> {
+    with_touch(token, by, operator, on_wrong, |token, pin, on_touch| {
+        token.perform_watched(pin, requests, on_touch)
+    })
+}
+
+/// The same for whatever takes the PIN and may take a touch.
+pub(super) fn with_touch<T>(
+    token: &mut dyn Token,
+    by: &Use<'_>,
+    operator: &mut dyn Operator,
+    on_wrong: OnWrongPin<'_>,
+    mut work: impl FnMut(&mut dyn Token, &Pin, OnTouch<'_>) -> Result<T, TokenError>,
+) -> Result<T, Failure> {
+    let (mut wrong, mut missed) = (0, 0);
+    loop {
+        let pin = ask(token, by, operator)?;
+        let identity = token.identity().clone();
+        let request = TouchRequest {
+            custodian: by.custodian,
+            token: &identity,
+            purpose: by.purpose,
+        };
+        let done = work(token, &pin, &mut |wait| operator.touch(&request, wait));
+        operator.touch_over();
+        match done {
+            Ok(done) => return Ok(done),
+            Err(error @ TokenError::WrongPin { .. }) => {
+                wrong += 1;
+                again_after_wrong(error, wrong, operator, on_wrong)?;
+            }
+            Err(error @ TokenError::NotTouched { .. }) => {
+                missed += 1;
+                if missed == TOUCHES {
+                    return Err(error.into());
+                }
+                let question =
+                    format!("{error}. The PIN was right, and no try was spent. Once more");
+                operator
+                    .confirm(&question, "")
+                    .map_err(|_| Failure::from(error))?;
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+}
+
+fn again_after_wrong(
+    wrong: TokenError,
+    count: u32,
+    operator: &mut dyn Operator,
+    on_wrong: OnWrongPin<'_>,
+) -> Result<(), Failure> {
+    if count >= ATTEMPTS {
+        return Err(Failure::from(wrong).hint("three wrong PINs: find the right one first"));
+    }
+    on_wrong(&wrong)?;
+    operator.notice(Notice::Warning(format!("{wrong}: try again")));
+    Ok(())
+}
+
+/// Asks for the PIN of a token and lets it work, where no touch is needed.
 pub(super) fn with_pin<T>(
     token: &mut dyn Token,
     by: &Use<'_>,
@@ -35,22 +108,9 @@ pub(super) fn with_pin<T>(
     on_wrong: OnWrongPin<'_>,
     mut work: impl FnMut(&mut dyn Token, &Pin) -> Result<T, TokenError>,
 ) -> Result<T, Failure> {
-    let mut attempt = 1;
-    loop {
-        let pin = ask(token, by, operator)?;
-        match work(token, &pin) {
-            Err(wrong @ TokenError::WrongPin { .. }) if attempt < ATTEMPTS => {
-                on_wrong(&wrong)?;
-                operator.notice(Notice::Warning(format!("{wrong}: try again")));
-                attempt += 1;
-            }
-            Err(wrong @ TokenError::WrongPin { .. }) => {
-                return Err(Failure::from(wrong).hint("three wrong PINs: find the right one first"));
-            }
-            Err(other) => return Err(other.into()),
-            Ok(done) => return Ok(done),
-        }
-    }
+    with_touch(token, by, operator, on_wrong, |token, pin, _| {
+        work(token, pin)
+    })
 }
 
 fn ask(token: &mut dyn Token, by: &Use<'_>, operator: &mut dyn Operator) -> Result<Pin, Failure> {
@@ -113,76 +173,107 @@ pub(super) fn keys_of(
     }
 }
 
-/// Waits for one of several enrolled tokens and opens it. Its public keys are compared with the enrolled
-/// ones before its PIN is asked for.
+/// A token that was found, with whose it is.
+pub(super) struct Found<'w> {
+    pub id: Digest,
+    pub token: Box<dyn Token + 'w>,
+}
+
+/// Waits for one of several enrolled tokens. The key that is about to be used is compared with the enrolled
+/// one before the token's PIN is asked for.
 pub(super) fn await_one<'w>(
     world: &World<'w>,
     candidates: &[(&Custodian, &EnrolledToken)],
+    turn: &Turn<'_>,
+    used: KeyUse,
     operator: &mut dyn Operator,
-) -> Result<(Digest, Box<dyn Token + 'w>), Failure> {
+) -> Result<Found<'w>, Failure> {
+    if candidates.is_empty() {
+        return Err(nobody_left());
+    }
+    operator.turn(turn);
+    let sought: Vec<Sought<'_>> = candidates
+        .iter()
+        .map(|(_, enrolled)| Sought {
+            identity: &enrolled.identity,
+            keys: &enrolled.keys,
+        })
+        .collect();
     loop {
-        let mut present = Vec::new();
-        for (custodian, enrolled) in candidates {
-            match world.tokens.open(&enrolled.identity.locator) {
-                Ok(token) => present.push((*custodian, *enrolled, token)),
-                Err(TokenError::Absent { .. }) => {}
-                Err(other) => return Err(other.into()),
-            }
+        // Watching begins before looking, so that nothing comes unseen in between.
+        let watch = world.tokens.watch(&sought)?;
+        let finding = world.tokens.seek(&sought)?;
+        if !finding.present.is_empty() {
+            return one_of(finding.present, candidates, used, operator);
         }
-        if !present.is_empty() {
-            return one_of(present, operator);
-        }
-        let names: Vec<String> = candidates
-            .iter()
-            .map(|(c, t)| format!("{} with {}", c.name, t.identity))
-            .collect();
-        if names.is_empty() {
-            return Err(nobody_left());
-        }
-        let question = format!(
-            "none of these tokens is there: {}. Insert one",
-            names.join("; ")
-        );
+        let changes = watch.as_ref().map(|watch| watch.as_fd());
         operator
-            .confirm(&question, "")
-            .map_err(|e| Failure::from(e).hint(format!("it takes one of: {}", names.join("; "))))?;
+            .await_token(turn, &finding.strangers, changes)
+            .map_err(|e| Failure::from(e).hint(format!("it takes one of: {}", listed(turn))))?;
     }
 }
 
+/// Whose turn it is, with which tokens.
+pub(super) fn turn<'a>(
+    role: Role,
+    missing: usize,
+    purpose: &'a str,
+    candidates: &[(&'a Custodian, &'a EnrolledToken)],
+) -> Turn<'a> {
+    let tokens = candidates.iter();
+    Turn {
+        role,
+        missing,
+        purpose,
+        candidates: tokens
+            .map(|(custodian, enrolled)| (&custodian.name, &enrolled.identity))
+            .collect(),
+    }
+}
+
+fn listed(turn: &Turn<'_>) -> String {
+    let all = turn.candidates.iter();
+    let names: Vec<String> = all
+        .map(|(name, token)| format!("{name} with {token}"))
+        .collect();
+    names.join("; ")
+}
+
 fn one_of<'w>(
-    mut present: Vec<(&Custodian, &EnrolledToken, Box<dyn Token + 'w>)>,
+    mut present: Vec<Present<'w>>,
+    candidates: &[(&Custodian, &EnrolledToken)],
+    used: KeyUse,
     operator: &mut dyn Operator,
-) -> Result<(Digest, Box<dyn Token + 'w>), Failure> {
+) -> Result<Found<'w>, Failure> {
     let chosen = if present.len() == 1 {
         0
     } else {
         let names: Vec<String> = present
             .iter()
-            .map(|(c, t, _)| format!("{} with {}", c.name, t.identity))
+            .map(|one| {
+                let (custodian, enrolled) = candidates[one.at];
+                format!("{} with {}", custodian.name, enrolled.identity)
+            })
             .collect();
         operator.choose("several tokens are there; whose is it to be?", &names)?
     };
-    let (custodian, enrolled, mut token) = present.swap_remove(chosen.min(present.len() - 1));
-    let keys = match token.keys() {
-        // It tells them with the PIN only. Its serial was what it says, and an answer of other keys opens
-        // nothing and signs nothing: each is checked against the enrolled ones.
-        Err(TokenError::KeysNeedPin { .. }) => return Ok((enrolled.id(), token)),
-        told => told?,
-    };
-    if keys.seal != enrolled.keys.seal || keys.sign != enrolled.keys.sign {
-        return Err(Failure::new(
-            Class::Integrity,
-            "token-not-enrolled",
-            format!(
-                "{} says that it is the token of {}, and its keys are others",
-                token.identity(),
-                custodian.name
-            ),
-            "its PIN was not asked for; nothing was opened",
-        )
-        .hint("put it aside for the security officer and use a spare"));
+    let Present { at, mut token } = present.swap_remove(chosen.min(present.len() - 1));
+    let (custodian, enrolled) = candidates[at];
+    if token.holds(&enrolled.keys, used)? {
+        let id = enrolled.id();
+        return Ok(Found { id, token });
     }
-    Ok((enrolled.id(), token))
+    Err(Failure::new(
+        Class::Integrity,
+        "token-not-enrolled",
+        format!(
+            "{} says that it is the token of {}, and its keys are others",
+            token.identity(),
+            custodian.name
+        ),
+        "its PIN was not asked for; nothing was opened",
+    )
+    .hint("put it aside for the security officer and use a spare"))
 }
 
 fn nobody_left() -> Failure {
@@ -211,10 +302,17 @@ pub(super) fn prove_and_sign(
     world.entropy.fill(sample.as_mut_slice())?;
     let sealed = crypto::seal_to(&keys.seal, INFO, message, &sample, world.entropy)?;
     let operation = crypto::key_request(&keys.seal, &sealed.encapsulated)?;
-    let replies = with_pin(token, by, operator, &mut |_| Ok(()), |token, pin| {
-        token.check_keys(pin)?;
-        token.perform(pin, &[request(&operation), KeyRequest::Sign(message)])
-    })?;
+    let requests = [request(&operation), KeyRequest::Sign(message)];
+    let replies = with_touch(
+        token,
+        by,
+        operator,
+        &mut |_| Ok(()),
+        |token, pin, on_touch| {
+            token.check_keys(pin)?;
+            token.perform_watched(pin, &requests, on_touch)
+        },
+    )?;
     let (secrets, signatures) = sort(replies);
     let opened = secrets.first().map(|secret| {
         crypto::open_share(

@@ -3,7 +3,11 @@
 use super::people;
 use super::world::People;
 use crate::model::{Class, Failure, TokenIdentity, TokenKeys};
-use crate::ports::{Notice, PinRequest, PinRules, PinStatus, Token, TokenError, TokenProvider};
+use crate::ports::{
+    FactoryState, KeyUse, NewAccess, Notice, PinRequest, PinRules, PinStatus, Token, TokenError,
+    TokenProvider,
+};
+use crate::secret::Pin;
 
 /// What a token shows without a PIN.
 pub struct InspectedToken {
@@ -51,29 +55,120 @@ fn seen(
     })
 }
 
-/// Makes the seal key and the sign key on a token, and checks them.
+/// Makes the seal key and the sign key on a token, and checks them. What its owner has to have changed first,
+/// the factory's PIN, PUK and management key, is changed first.
 ///
 /// # Errors
-/// [`Failure`]; keys that are there are never overwritten.
+/// [`Failure`]; keys that are there are overwritten only where `replace` says so and somebody types the
+/// token's serial number.
 pub fn generate(
     tokens: &dyn TokenProvider,
     locator: &str,
+    replace: bool,
     operator: People<'_>,
 ) -> Result<InspectedToken, Failure> {
     let mut token = tokens.open(locator)?;
-    if let Ok(keys) = token.keys() {
+    let there = has_keys(token.as_mut())?;
+    if there {
+        consent_to_replace(token.as_mut(), replace, operator)?;
+    }
+    let pin = access(token.as_mut(), operator)?;
+    operator.notice(Notice::Step(
+        "making the keys; this takes some seconds".into(),
+    ));
+    let keys = if there {
+        token.regenerate(&pin)?
+    } else {
+        token.generate(&pin)?
+    };
+    operator.notice(Notice::Step("checking the new keys".into()));
+    token.check_keys(&pin)?;
+    seen(token.as_mut(), Some(keys), false)
+}
+
+/// Whether there is a key of ours, or one in the place of ours.
+fn has_keys(token: &mut dyn Token) -> Result<bool, Failure> {
+    for used in [KeyUse::Seal, KeyUse::Sign] {
+        match token.has_key(used) {
+            Ok(false) => {}
+            Ok(true) => return Ok(true),
+            // Then making them tells whether there are any.
+            Err(TokenError::KeysNeedPin { .. }) => return Ok(false),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(false)
+}
+
+fn consent_to_replace(
+    token: &mut dyn Token,
+    replace: bool,
+    operator: People<'_>,
+) -> Result<(), Failure> {
+    let identity = token.identity().clone();
+    let which = token.keys().map(|keys| keys.id().short());
+    let which = which.map_or_else(|_| "of somebody's".to_owned(), |id| format!("({id})"));
+    if !replace {
+        let what = format!("{identity} holds keys already {which}");
         return Err(Failure::new(
             Class::Refused,
             "key-exists",
-            format!(
-                "{} holds keys for a vault already ({})",
-                token.identity(),
-                keys.id().short()
-            ),
+            what,
             "the keys on it were not touched",
         )
-        .hint("use it as it is, or another token"));
+        .hint("use it as it is, or another token")
+        .hint("if nothing is sealed to them any more: --replace-keys"));
     }
+    let question = format!(
+        "{identity} holds keys already {which}. They are overwritten, and what is sealed to them can never be \
+         opened with this token again"
+    );
+    Ok(operator.confirm(&question, &identity.serial)?)
+}
+
+const PURPOSE: &str = "make a seal key and a sign key on it";
+
+/// The PIN, after the factory's secrets were replaced.
+fn access(token: &mut dyn Token, operator: People<'_>) -> Result<Pin, Failure> {
+    let factory = token.factory()?;
+    let (identity, rules) = (token.identity().clone(), token.pin_rules());
+    if factory != FactoryState::default() {
+        operator.notice(Notice::Step(format!(
+            "{identity} still has {}: they are replaced now",
+            listed(factory)
+        )));
+    }
+    let pin = if factory.pin {
+        operator.new_pin("PIN", &identity, &rules)?
+    } else {
+        present_pin(token, operator)?
+    };
+    let puk = factory
+        .puk
+        .then(|| operator.new_pin("PUK, which unblocks the PIN", &identity, &rules))
+        .transpose()?;
+    token.prepare(&NewAccess {
+        pin: &pin,
+        puk: puk.as_ref(),
+    })?;
+    Ok(pin)
+}
+
+fn listed(factory: FactoryState) -> String {
+    let all = [
+        (factory.pin, "PIN"),
+        (factory.puk, "PUK"),
+        (factory.management, "management key"),
+    ];
+    let still: Vec<&str> = all
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, what)| *what)
+        .collect();
+    format!("the factory's {}", still.join(" and "))
+}
+
+fn present_pin(token: &mut dyn Token, operator: People<'_>) -> Result<Pin, Failure> {
     let identity = token.identity().clone();
     let status = token.pin_status()?;
     if status == PinStatus::Locked {
@@ -82,22 +177,16 @@ pub fn generate(
         }
         .into());
     }
-    const PURPOSE: &str = "make a seal key and a sign key on it";
     let rules = token.pin_rules();
-    let pin = if rules.checked {
-        operator.pin(&PinRequest {
-            custodian: None,
-            role: None,
-            token: &identity,
-            status,
-            rules,
-            purpose: PURPOSE,
-        })?
-    } else {
-        people::unasked(&identity, &identity.label, PURPOSE, operator)?
-    };
-    let keys = token.generate(&pin)?;
-    operator.notice(Notice::Step("checking the new keys".into()));
-    token.check_keys(&pin)?;
-    seen(token.as_mut(), Some(keys), false)
+    if !rules.checked {
+        return people::unasked(&identity, &identity.label, PURPOSE, operator);
+    }
+    Ok(operator.pin(&PinRequest {
+        custodian: None,
+        role: None,
+        token: &identity,
+        status,
+        rules,
+        purpose: PURPOSE,
+    })?)
 }

@@ -17,8 +17,8 @@ use crate::format::{
 use crate::ledger::{
     CredentialDefinition, Delivery, Event, Head, Impossible, JournalError, Recorded,
 };
-use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Timestamp};
-use crate::ports::{KeyRequest, Notice};
+use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Role, Timestamp};
+use crate::ports::{KeyRequest, KeyUse, Notice};
 use crate::secret::AccessKeySecret;
 
 /// What is to be opened, and why.
@@ -268,8 +268,14 @@ fn hold_ceremony(
     );
     let mut ceremony = Ceremony::new(vault.manifest().clone(), headers)?;
     while let Some((role, missing)) = ceremony.wanted() {
-        operator.notice(Notice::Step(format!("{} needed: {missing}", role.title())));
-        contribute(vault, &mut ceremony, declared, &purpose, operator)?;
+        contribute(
+            vault,
+            &mut ceremony,
+            declared,
+            (role, missing),
+            &purpose,
+            operator,
+        )?;
     }
     ceremony.quorate().map_err(|_| {
         Failure::new(
@@ -285,6 +291,7 @@ fn contribute(
     vault: &mut OpenVault<'_>,
     ceremony: &mut Ceremony<Collecting>,
     declared: &Declared,
+    (role, missing): (Role, usize),
     purpose: &str,
     operator: People<'_>,
 ) -> Result<(), Failure> {
@@ -294,7 +301,9 @@ fn contribute(
         .iter()
         .filter_map(|id| manifest.token(id))
         .collect();
-    let (id, mut token) = people::await_one(vault.world, &candidates, operator)?;
+    let turn = people::turn(role, missing, purpose, &candidates);
+    let people::Found { id, mut token } =
+        people::await_one(vault.world, &candidates, &turn, KeyUse::Seal, operator)?;
     let Some((custodian, _)) = manifest.token(&id) else {
         return Err(crate::ceremony::NotTaken::NotSealedTo.into());
     };
@@ -315,13 +324,7 @@ fn contribute(
         };
         Ok(journal.record(clock.now(), event)?)
     };
-    let replies = people::with_pin(
-        token.as_mut(),
-        &by,
-        operator,
-        &mut on_wrong,
-        |token, pin| token.perform(pin, &requests),
-    )?;
+    let replies = people::perform(token.as_mut(), &by, operator, &mut on_wrong, &requests)?;
     let (answers, _) = people::sort(replies);
     ceremony.contribute(&id, &answers)?;
     operator.notice(Notice::Step(format!(

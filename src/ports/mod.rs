@@ -15,7 +15,10 @@ pub use access_keys::{
 };
 pub use clock::Clock;
 pub use memory::{Archive, Archived, Forgetful, Memory, Remembered};
-pub use operator::{Declined, Notice, Operator, PinRequest};
+pub use operator::{Declined, Notice, Operator, PinRequest, TouchRequest, Turn};
 pub use pin::{PinMisfit, PinRules, PinShape};
 pub use store::{Held, Store, StoreError, StoreKey, UnsafeKey};
-pub use token::{KeyReply, KeyRequest, PinStatus, Token, TokenError, TokenProvider};
+pub use token::{
+    FactoryState, Finding, KeyReply, KeyRequest, KeyUse, NewAccess, OnTouch, Patience, PinStatus,
+    Present, Sought, Token, TokenError, TokenProvider, TouchWait,
+};

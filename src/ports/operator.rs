@@ -1,7 +1,9 @@
 //! The people at the terminal.
 
+use std::os::fd::BorrowedFd;
+
 use crate::model::{Name, Role, TokenIdentity};
-use crate::ports::{PinRules, PinStatus};
+use crate::ports::{Patience, PinRules, PinStatus, TouchWait};
 use crate::secret::Pin;
 
 /// Whose PIN is asked for, for what, and what the token says of it.
@@ -18,6 +20,30 @@ pub struct PinRequest<'a> {
     /// What is known of it beforehand. A PIN that does not fit is asked for again.
     pub rules: PinRules,
     /// What the PIN is for, such as "open 3 credentials of prod".
+    pub purpose: &'a str,
+}
+
+/// Whose turn it is, and with what.
+#[derive(Debug, Clone)]
+pub struct Turn<'a> {
+    /// The role.
+    pub role: Role,
+    /// How many people of it are still needed.
+    pub missing: usize,
+    /// What they are to do, such as "open 3 credentials".
+    pub purpose: &'a str,
+    /// The tokens that may be used, spares included, with whose they are.
+    pub candidates: Vec<(&'a Name, &'a TokenIdentity)>,
+}
+
+/// A token that waits, or is about to wait, to be touched.
+#[derive(Debug, Clone, Copy)]
+pub struct TouchRequest<'a> {
+    /// Whose it is.
+    pub custodian: &'a Name,
+    /// The token.
+    pub token: &'a TokenIdentity,
+    /// What the touch is for.
     pub purpose: &'a str,
 }
 
@@ -59,6 +85,45 @@ pub trait Operator {
     /// # Errors
     /// [`Declined`].
     fn pin(&mut self, request: &PinRequest<'_>) -> Result<Pin, Declined>;
+
+    /// Says whose turn it is.
+    fn turn(&mut self, _turn: &Turn<'_>) {}
+
+    /// Waits until a token may have been inserted: until `changes` becomes readable, or the Enter key is
+    /// pressed. `strangers` are tokens that are there and are not wanted.
+    ///
+    /// # Errors
+    /// [`Declined`].
+    fn await_token(
+        &mut self,
+        _turn: &Turn<'_>,
+        _strangers: &[String],
+        _changes: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Declined> {
+        Err(Declined::NoTerminal)
+    }
+
+    /// Is called about every fifth of a second while a token waits to be touched, and first right before it
+    /// begins to.
+    fn touch(&mut self, _request: &TouchRequest<'_>, _wait: TouchWait) -> Patience {
+        Patience::Wait
+    }
+
+    /// The token waits no more.
+    fn touch_over(&mut self) {}
+
+    /// Asks for a secret that a token is to have from now on, twice, without echo.
+    ///
+    /// # Errors
+    /// [`Declined`].
+    fn new_pin(
+        &mut self,
+        _what: &str,
+        _token: &TokenIdentity,
+        _rules: &PinRules,
+    ) -> Result<Pin, Declined> {
+        Err(Declined::NoTerminal)
+    }
 
     /// Lets the people choose one of several; never called with fewer than two.
     ///

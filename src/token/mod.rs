@@ -2,4 +2,8 @@
 //! [`TokenProvider`](crate::ports::TokenProvider) for one way of talking to a device. Only the roof names
 //! them.
 
+mod all;
+pub mod piv;
 pub mod pkcs11;
+
+pub use all::AllTokens;

@@ -12,7 +12,7 @@ use breakglass::model::{
     Digest, Name, Presence, Role, SealKey, SealSuite, SignAlgorithm, SignKey, Timestamp,
     TokenIdentity, TokenKeys, TokenKind,
 };
-use breakglass::ports::{KeyReply, KeyRequest, PinStatus, Token, TokenError};
+use breakglass::ports::{KeyReply, KeyRequest, OnTouch, PinStatus, Token, TokenError};
 use breakglass::secret::{Pin, SharedSecret, SigningSeed};
 use rsa::pkcs1v15::SigningKey as RsaSigningKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
@@ -252,10 +252,11 @@ impl Token for SoftToken {
         Ok(())
     }
 
-    fn perform(
+    fn perform_watched(
         &mut self,
         pin: &Pin,
         requests: &[KeyRequest<'_>],
+        _on_touch: OnTouch<'_>,
     ) -> Result<Vec<KeyReply>, TokenError> {
         if pin.expose() != PIN.as_bytes() {
             return Err(TokenError::WrongPin {

@@ -180,7 +180,7 @@ fn a_token_without_a_pin_is_answered_for_by_name() {
     with_token(&crate::make::NSS_WITHOUT_PIN, test, |bench| {
         let provider = bench.beside_softhsm(|profile| profile.pin.checked = false);
         let mut people = ByName::default();
-        breakglass::ops::token_generate(&provider, bench.make.locator, &mut people).unwrap();
+        breakglass::ops::token_generate(&provider, bench.make.locator, false, &mut people).unwrap();
         assert_eq!(people.answered, ["NSS Certificate DB"]);
         let mut token = provider.open(bench.make.locator).unwrap();
         let none = Pin::none();
@@ -188,7 +188,7 @@ fn a_token_without_a_pin_is_answered_for_by_name() {
         assert!(token.perform(&none, &[KeyRequest::Sign(b"x")]).is_ok());
         assert_eq!(token.keys().unwrap(), keys);
         // At the founding the custodian's name is what is typed; the other person's PIN is asked for.
-        breakglass::ops::token_generate(&provider, SOFTHSM.locator, &mut people).unwrap();
+        breakglass::ops::token_generate(&provider, SOFTHSM.locator, false, &mut people).unwrap();
         found(bench.folder(), &provider, bench.make.locator, &mut people);
         assert_eq!(people.answered, ["NSS Certificate DB", "carol"]);
         assert_eq!(people.pins, 2);

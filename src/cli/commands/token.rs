@@ -23,7 +23,7 @@ pub fn run(app: &App, command: Token) -> Result<ExitCode, Failure> {
         Token::List => {
             let found = tokens.list()?;
             if app.json() {
-                let cautions = tokens.cautions().into_iter();
+                let cautions = tokens.pkcs11.cautions().into_iter();
                 let cautions: Vec<_> = cautions
                     .map(|(profile, text)| serde_json::json!({ "profile": profile, "text": text }))
                     .collect();
@@ -45,10 +45,16 @@ pub fn run(app: &App, command: Token) -> Result<ExitCode, Failure> {
                 ]);
             }
             output::text(&render::table(&rows));
-            say_what_is_known(app, &tokens)?;
+            say_what_is_known(app, &tokens.pkcs11)?;
         }
         Token::Inspect { uri } => show(app, &ops::token_inspect(&tokens, &uri)?),
-        Token::Generate { uri } => show(app, &ops::token_generate(&tokens, &uri, &mut Terminal)?),
+        Token::Generate { uri, replace_keys } => {
+            let mut terminal = Terminal::default();
+            show(
+                app,
+                &ops::token_generate(&tokens, &uri, replace_keys, &mut terminal)?,
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -57,10 +63,10 @@ pub fn run(app: &App, command: Token) -> Result<ExitCode, Failure> {
 fn say_what_is_known(app: &App, tokens: &Pkcs11Provider) -> Result<(), Failure> {
     for (profile, caution) in tokens.cautions() {
         let text = format!("tokens of {profile}: {caution}");
-        Terminal.notice(Notice::Warning(text));
+        Terminal::default().notice(Notice::Warning(text));
     }
     for (profile, path) in app.unused_modules()? {
-        Terminal.notice(Notice::Step(format!(
+        Terminal::default().notice(Notice::Step(format!(
             "{profile} is installed and not used unless named: --module {}",
             path.display()
         )));

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::model::{TokenIdentity, TokenKeys};
-use crate::ports::{KeyReply, KeyRequest, PinRules, PinStatus, Token, TokenError};
+use crate::ports::{KeyReply, KeyRequest, OnTouch, PinRules, PinStatus, Token, TokenError};
 use crate::secret::{Pin, SharedSecret};
 
 use super::errors::{device, told};
@@ -164,10 +164,11 @@ impl Token for Pkcs11Token {
         })
     }
 
-    fn perform(
+    fn perform_watched(
         &mut self,
         pin: &Pin,
         requests: &[KeyRequest<'_>],
+        _on_touch: OnTouch<'_>,
     ) -> Result<Vec<KeyReply>, TokenError> {
         for request in requests {
             // Before the PIN is spent: what a module does with such a point is its own affair.

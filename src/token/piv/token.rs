@@ -1,0 +1,414 @@
+//! One YubiKey.
+
+use sha2::{Digest, Sha256};
+
+use super::card::{Card, KeyInfo, PIN_LENGTH, PinPolicy, TouchPolicy};
+use super::errors::Device;
+use super::prepare;
+use super::readers::Occupied;
+use super::slot::{Locator, Slot};
+use crate::model::{
+    Attestation, Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenIdentity, TokenKeys,
+};
+use crate::ports::{
+    FactoryState, KeyReply, KeyRequest, KeyUse, NewAccess, OnTouch, PinRules, PinShape, PinStatus,
+    Token, TokenError,
+};
+use crate::secret::Pin;
+
+/// The data object that carries the anchor: one of those that Yubico leaves to whoever wants them.
+pub(super) const ANCHOR: [u8; 3] = [0x5f, 0x42, 0x47];
+/// The certificate of the attestation key (slot F9).
+const DEVICE_CERTIFICATE: [u8; 3] = [0x5f, 0xff, 0x01];
+/// The fewest characters of a PIN of PIV.
+const PIN_MIN: usize = 6;
+
+/// A key as it was seen.
+#[derive(Clone, Copy)]
+struct Known {
+    point: [u8; 65],
+    touch: TouchPolicy,
+}
+
+/// A YubiKey in a reader. It holds the card from when it was found until something was done with it, or this
+/// is dropped; then the card is reset, and taken anew when it is needed again.
+pub(super) struct PivToken {
+    place: Occupied,
+    locator: Locator,
+    identity: TokenIdentity,
+    name: String,
+    card: Option<Card>,
+    seal: Option<Known>,
+    sign: Option<Known>,
+}
+
+impl PivToken {
+    pub(super) fn held(
+        place: Occupied,
+        locator: Locator,
+        identity: TokenIdentity,
+        card: Card,
+    ) -> Self {
+        Self {
+            place,
+            locator,
+            name: identity.to_string(),
+            identity,
+            card: Some(card),
+            seal: None,
+            sign: None,
+        }
+    }
+
+    pub(super) fn place(&self) -> String {
+        format!("{} in {}", self.name, self.place.reader.to_string_lossy())
+    }
+
+    /// The seal key was read already.
+    pub(super) fn knows_seal(&mut self, info: &KeyInfo) {
+        self.seal = known(info);
+    }
+
+    fn device(&self) -> Device {
+        Device::new(&self.name)
+    }
+
+    fn slot(&self, which: KeyUse) -> Slot {
+        match which {
+            KeyUse::Seal => self.locator.seal,
+            KeyUse::Sign => Slot::SIGNATURE,
+        }
+    }
+
+    /// The card, held; taken anew where it was let go. Then it must be the one that it was.
+    fn card(&mut self) -> Result<&mut Card, TokenError> {
+        if self.card.is_none() {
+            let card = self.take()?;
+            self.card = Some(card);
+        }
+        let device = Device::new(&self.name);
+        self.card.as_mut().ok_or_else(|| device.gone())
+    }
+
+    fn take(&mut self) -> Result<Card, TokenError> {
+        let device = self.device();
+        let card = Card::select(&self.place.reader, &self.name)?;
+        let mut card = card.ok_or_else(|| device.gone())?;
+        if card.serial()?.map(|serial| serial.to_string()) != Some(self.identity.serial.clone()) {
+            return Err(device.gone());
+        }
+        for (which, known) in [(KeyUse::Seal, self.seal), (KeyUse::Sign, self.sign)] {
+            let Some(known) = known else { continue };
+            let info = card.key(self.slot(which))?;
+            if info.and_then(|info| info.point) != Some(known.point) {
+                return Err(device.odd("the key on it is not the one of a moment ago"));
+            }
+        }
+        Ok(card)
+    }
+
+    /// Lets the card go, which resets it.
+    fn let_go(&mut self) {
+        self.card = None;
+    }
+
+    fn info(&mut self, which: KeyUse) -> Result<KeyInfo, TokenError> {
+        let (slot, device) = (self.slot(which), self.device());
+        let info = self.card()?.key(slot)?;
+        let info = info.ok_or_else(|| device.no_key(called(which)))?;
+        let seen = known(&info);
+        if seen.is_none() {
+            return Err(device.unfit(called(which), "it is no P-256 key"));
+        }
+        match which {
+            KeyUse::Seal => self.seal = seen,
+            KeyUse::Sign => self.sign = seen,
+        }
+        Ok(info)
+    }
+
+    /// A key that was looked at, or is now.
+    fn known(&mut self, which: KeyUse) -> Result<Known, TokenError> {
+        let seen = match which {
+            KeyUse::Seal => self.seal,
+            KeyUse::Sign => self.sign,
+        };
+        if let Some(seen) = seen {
+            return Ok(seen);
+        }
+        let info = self.info(which)?;
+        known(&info).ok_or_else(|| self.device().unfit(called(which), "it is no P-256 key"))
+    }
+
+    fn check(&mut self, which: KeyUse) -> Result<(), TokenError> {
+        let info = self.info(which)?;
+        let unfit = |reason| Err(self.device().unfit(called(which), reason));
+        if !info.made_here {
+            unfit("it was imported, so somebody else may have it")
+        } else if info.touch != TouchPolicy::Always {
+            unfit("it can be used without a touch of its own for each use")
+        } else if info.pin != PinPolicy::Always {
+            unfit("it can be used without the PIN for each use")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn answer(
+        &mut self,
+        pin: &Pin,
+        request: &KeyRequest<'_>,
+        on_touch: OnTouch<'_>,
+    ) -> Result<KeyReply, TokenError> {
+        let which = used(request);
+        let known = self.known(which)?;
+        let slot = self.slot(which);
+        let on_touch: Option<OnTouch<'_>> = match known.touch {
+            TouchPolicy::Never => None,
+            TouchPolicy::Always | TouchPolicy::Cached => Some(on_touch),
+        };
+        let device = self.device();
+        let card = self.card()?;
+        card.verify(pin)?;
+        match request {
+            KeyRequest::Agree(point) => card.agree(slot, point, on_touch).map(KeyReply::Secret),
+            KeyRequest::Sign(message) => {
+                let digest: [u8; 32] = Sha256::digest(message).into();
+                card.sign(slot, &digest, on_touch).map(KeyReply::Signature)
+            }
+            KeyRequest::Decapsulate(_) => Err(device.odd("it has no RSA key of ours")),
+        }
+    }
+
+    /// Everything that can be refused is refused before the PIN is spent.
+    fn look_before(&mut self, requests: &[KeyRequest<'_>]) -> Result<(), TokenError> {
+        for request in requests {
+            match request {
+                KeyRequest::Agree(point) if !is_point(point) => {
+                    return Err(self
+                        .device()
+                        .odd("what was to be agreed with is no point of P-256"));
+                }
+                KeyRequest::Decapsulate(_) => {
+                    return Err(self.device().odd("it has no RSA key of ours"));
+                }
+                other => self.known(used(other))?,
+            };
+        }
+        Ok(())
+    }
+
+    fn perform_all(
+        &mut self,
+        pin: &Pin,
+        requests: &[KeyRequest<'_>],
+        on_touch: OnTouch<'_>,
+    ) -> Result<Vec<KeyReply>, TokenError> {
+        self.look_before(requests)?;
+        if requests.is_empty() {
+            self.card()?.verify(pin)?;
+        }
+        requests
+            .iter()
+            .map(|request| self.answer(pin, request, &mut *on_touch))
+            .collect()
+    }
+
+    /// Checks the PIN by itself, so that what follows never sends a wrong one.
+    fn check_pin(&mut self, pin: &Pin) -> Result<(), TokenError> {
+        let checked = self.card().and_then(|card| card.verify(pin));
+        self.let_go();
+        checked
+    }
+}
+
+fn known(info: &KeyInfo) -> Option<Known> {
+    Some(Known {
+        point: info.point?,
+        touch: info.touch,
+    })
+}
+
+fn called(which: KeyUse) -> &'static str {
+    match which {
+        KeyUse::Seal => "seal key",
+        KeyUse::Sign => "sign key",
+    }
+}
+
+fn used(request: &KeyRequest<'_>) -> KeyUse {
+    match request {
+        KeyRequest::Agree(_) | KeyRequest::Decapsulate(_) => KeyUse::Seal,
+        KeyRequest::Sign(_) => KeyUse::Sign,
+    }
+}
+
+/// Whether this is an uncompressed point of the curve.
+fn is_point(bytes: &[u8; 65]) -> bool {
+    bytes[0] == 4 && p256::PublicKey::from_sec1_bytes(bytes).is_ok()
+}
+
+impl Token for PivToken {
+    fn identity(&self) -> &TokenIdentity {
+        &self.identity
+    }
+
+    fn pin_status(&mut self) -> Result<PinStatus, TokenError> {
+        Ok(match self.card()?.pin()?.tries {
+            0 => PinStatus::Locked,
+            1 => PinStatus::FinalTry,
+            tries => PinStatus::Left(u32::from(tries)),
+        })
+    }
+
+    fn pin_rules(&self) -> PinRules {
+        PinRules {
+            form: "6 to 8 characters, the PIV PIN of the YubiKey".to_owned(),
+            shape: PinShape::Plain,
+            min: PIN_MIN,
+            max: PIN_LENGTH,
+            locks_after: None,
+            warns: true,
+            checked: true,
+        }
+    }
+
+    fn keys(&mut self) -> Result<TokenKeys, TokenError> {
+        let (seal, sign) = (self.info(KeyUse::Seal)?, self.info(KeyUse::Sign)?);
+        let touch = [&seal, &sign].map(|info| info.touch == TouchPolicy::Always);
+        let point = |info: KeyInfo| info.point.map(Vec::from).unwrap_or_default();
+        Ok(TokenKeys {
+            seal: SealKey {
+                suite: SealSuite::P256,
+                public: point(seal),
+            },
+            sign: SignKey {
+                algorithm: SignAlgorithm::EcdsaP256Sha256,
+                public: point(sign),
+            },
+            presence: if touch == [true, true] {
+                Presence::Touch
+            } else {
+                Presence::None
+            },
+        })
+    }
+
+    fn has_key(&mut self, key: KeyUse) -> Result<bool, TokenError> {
+        let slot = self.slot(key);
+        Ok(self.card()?.key(slot)?.is_some())
+    }
+
+    fn generate(&mut self, pin: &Pin) -> Result<TokenKeys, TokenError> {
+        for which in [KeyUse::Seal, KeyUse::Sign] {
+            if self.has_key(which)? {
+                return Err(TokenError::KeyExists {
+                    token: self.name.clone(),
+                    which: called(which),
+                });
+            }
+        }
+        self.regenerate(pin)
+    }
+
+    fn regenerate(&mut self, pin: &Pin) -> Result<TokenKeys, TokenError> {
+        let factory = self.factory()?;
+        if let Some(what) = unchanged(factory) {
+            let token = self.name.clone();
+            return Err(TokenError::Factory { token, what });
+        }
+        self.check_pin(pin)?;
+        (self.seal, self.sign) = (None, None);
+        prepare::generate(&self.locator, &self.device(), pin)?;
+        self.keys()
+    }
+
+    fn check_keys(&mut self, pin: &Pin) -> Result<(), TokenError> {
+        self.check(KeyUse::Seal)?;
+        self.check(KeyUse::Sign)?;
+        self.check_pin(pin)
+    }
+
+    fn perform_watched(
+        &mut self,
+        pin: &Pin,
+        requests: &[KeyRequest<'_>],
+        on_touch: OnTouch<'_>,
+    ) -> Result<Vec<KeyReply>, TokenError> {
+        let performed = self.perform_all(pin, requests, on_touch);
+        self.let_go();
+        performed
+    }
+
+    fn holds(&mut self, enrolled: &TokenKeys, used: KeyUse) -> Result<bool, TokenError> {
+        let known = self.known(used)?;
+        let point = match used {
+            KeyUse::Seal => &enrolled.seal.public,
+            KeyUse::Sign => &enrolled.sign.public,
+        };
+        if known.point[..] != point[..] {
+            return Ok(false);
+        }
+        if enrolled.presence == Presence::Touch && known.touch != TouchPolicy::Always {
+            let reason =
+                "it was enrolled as one that takes a touch for each use, and says otherwise";
+            return Err(self.device().unfit(called(used), reason));
+        }
+        Ok(true)
+    }
+
+    fn attestation(&mut self) -> Result<Option<Attestation>, TokenError> {
+        let (seal, sign) = (self.slot(KeyUse::Seal), self.slot(KeyUse::Sign));
+        let device = self.device();
+        let card = self.card()?;
+        let certificate = card.object(DEVICE_CERTIFICATE)?;
+        let certificate = certificate
+            .and_then(|object| super::apdu::value_of(0x70, &object).map(Vec::from))
+            .ok_or_else(|| device.odd("the certificate of its attestation key is missing"))?;
+        Ok(Some(Attestation {
+            seal: card.attest(seal)?,
+            sign: card.attest(sign)?,
+            device: certificate,
+        }))
+    }
+
+    fn factory(&mut self) -> Result<FactoryState, TokenError> {
+        let card = self.card()?;
+        Ok(FactoryState {
+            pin: card.pin()?.factory,
+            puk: card.puk()?.factory,
+            management: card.factory_management_key()?,
+        })
+    }
+
+    fn prepare(&mut self, access: &NewAccess<'_>) -> Result<(), TokenError> {
+        let factory = self.factory()?;
+        if !factory.pin {
+            self.check_pin(access.pin)?;
+        }
+        self.let_go();
+        prepare::secure(&self.locator, &self.device(), factory, access)
+    }
+
+    fn anchor(&mut self) -> Result<Option<Vec<u8>>, TokenError> {
+        self.card()?.object(ANCHOR)
+    }
+
+    fn write_anchor(&mut self, pin: &Pin, anchor: &[u8]) -> Result<bool, TokenError> {
+        self.check_pin(pin)?;
+        prepare::write(&self.locator, &self.device(), pin, ANCHOR, anchor)?;
+        Ok(true)
+    }
+}
+
+fn unchanged(factory: FactoryState) -> Option<&'static str> {
+    if factory.pin {
+        Some("PIN")
+    } else if factory.puk {
+        Some("PUK")
+    } else if factory.management {
+        Some("management key")
+    } else {
+        None
+    }
+}
