@@ -61,7 +61,7 @@ pub fn tell(folder: &Path, words: &[String]) -> Fallible<String> {
     writeln!(stream, "{}", words.join(" "))?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer)?;
-    match answer.trim_end().split_once(' ') {
+    match answer.trim_end_matches('\n').split_once(' ') {
         Some(("ok", answer)) => Ok(answer.to_owned()),
         Some((_, error)) => Err(error.into()),
         None => Err("the rack ended".into()),

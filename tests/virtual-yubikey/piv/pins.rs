@@ -41,15 +41,13 @@ impl Piv<'_> {
             PUK => &mut self.state.puk,
             _ => return Err(sw::NO_REFERENCE.into()),
         };
-        if reference.left > 0 {
-            demand(acceptable(new), sw::CONDITIONS)?;
-        }
         if let Err(refused) = show(reference, old) {
             if apdu.p2 == PIN {
                 self.forget_pin();
             }
             return Err(refused);
         }
+        demand(acceptable(new), sw::CONDITIONS)?;
         reference.set(new);
         Ok(Vec::new())
     }
@@ -57,10 +55,9 @@ impl Piv<'_> {
     pub(super) fn reset_retry(&mut self, apdu: &Apdu) -> Answer {
         demand(apdu.p2 == PIN, sw::NO_REFERENCE)?;
         let (puk, new) = halves(apdu)?;
-        if self.state.puk.left > 0 {
-            demand(acceptable(new), sw::CONDITIONS)?;
-        }
+        // First the PUK: ykman blocks it with a wrong one and an empty PIN.
         show(&mut self.state.puk, puk)?;
+        demand(acceptable(new), sw::CONDITIONS)?;
         self.state.pin.set(new);
         Ok(Vec::new())
     }
