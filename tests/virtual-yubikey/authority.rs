@@ -1,0 +1,197 @@
+//! The attestation authority: a root of each rack, a certificate of each card, an attestation of each key.
+//!
+//! Leaf, F9 certificate, root, as on YubiKeys before firmware 5.7.4, with Yubico's extensions
+//! 1.3.6.1.4.1.41482.3 (.3 firmware, .7 serial, .8 policies, .9 form factor).
+
+use std::fs;
+use std::path::Path;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use x509_cert::Certificate;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{Builder, CertificateBuilder};
+use x509_cert::certificate::TbsCertificate;
+use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
+use x509_cert::der::pem::LineEnding;
+use x509_cert::der::{DateTime, Decode, DecodePem, Encode, EncodePem};
+use x509_cert::ext::Extension;
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
+use x509_cert::time::Validity;
+
+use crate::keys::{Key, Signing, algorithm, random};
+use crate::state::{ATTESTATION, ATTESTATION_CERTIFICATE, Bytes, Slot, State};
+use crate::tlv::{find, tlv};
+use crate::{Fallible, tlv as ber};
+
+const ROOT: &str = "CN=Virtual YubiKey PIV Root CA Serial 1";
+const INTERMEDIATE: &str = "CN=Yubico PIV Attestation";
+const BASIC_CONSTRAINTS: &str = "2.5.29.19";
+const KEY_USAGE: &str = "2.5.29.15";
+
+/// The root of a rack.
+pub struct Authority {
+    key: Key,
+    certificate: Certificate,
+}
+
+impl Authority {
+    /// The root in this folder, made where there is none: `attestation-root.pem`, and its key beside it.
+    pub fn open(folder: &Path) -> Fallible<Self> {
+        let (pem, key) = (
+            folder.join("attestation-root.pem"),
+            folder.join("attestation-root.key"),
+        );
+        if let Ok(text) = fs::read_to_string(&pem) {
+            let secret = HEXLOWER.decode(fs::read_to_string(&key)?.trim().as_bytes())?;
+            return Ok(Self {
+                key: Key::import(algorithm::P256, &secret)
+                    .ok_or("attestation-root.key holds no key")?,
+                certificate: Certificate::from_pem(text)?,
+            });
+        }
+        let secret = loop {
+            let secret = random::<32>();
+            if Key::import(algorithm::P256, &secret).is_some() {
+                break secret;
+            }
+        };
+        let root = Key::import(algorithm::P256, &secret).ok_or("a key")?;
+        let name = Name::from_str(ROOT)?;
+        let certificate = issue(&root, &root.public_der(), authority(name.clone(), name, 1)?)?;
+        fs::write(&key, HEXLOWER.encode(&secret))?;
+        fs::write(&pem, certificate.to_pem(LineEnding::LF)?)?;
+        Ok(Self {
+            key: root,
+            certificate,
+        })
+    }
+
+    /// Gives a card from the factory its attestation key and certificate.
+    pub fn equip(&self, state: &mut State) -> Fallible<()> {
+        let key = Key::generate(algorithm::P256).ok_or("a key")?;
+        let issuer = self.certificate.tbs_certificate().subject().clone();
+        let profile = authority(Name::from_str(INTERMEDIATE)?, issuer, 0)?;
+        let certificate = issue(&self.key, &key.public_der(), profile)?.to_der()?;
+        let object = [tlv(0x70, &certificate), tlv(0x71, &[0]), tlv(0xFE, &[])].concat();
+        state.objects.insert(ATTESTATION_CERTIFICATE, Bytes(object));
+        let slot = Slot {
+            key,
+            pin: 1,
+            touch: 1,
+            origin: 1,
+        };
+        state.slots.insert(ATTESTATION, slot);
+        Ok(())
+    }
+}
+
+/// The certificate, in DER, that says that the key in this slot was made on the card.
+pub fn attest(state: &State, number: u8, slot: &Slot) -> Fallible<Vec<u8>> {
+    let signer = &state
+        .slots
+        .get(&ATTESTATION)
+        .ok_or("there is no attestation key")?
+        .key;
+    let [major, minor, patch] = state.firmware;
+    let serial = tlv(0x02, &integer(state.shown_serial()));
+    let profile = Profile {
+        subject: Name::from_str(&format!("CN=YubiKey PIV Attestation {number:02x}"))?,
+        issuer: subject_of(state)?,
+        extensions: vec![
+            extension("1.3.6.1.4.1.41482.3.3", false, &[major, minor, patch])?,
+            extension("1.3.6.1.4.1.41482.3.7", false, &serial)?,
+            extension("1.3.6.1.4.1.41482.3.8", false, &[slot.pin, slot.touch])?,
+            extension("1.3.6.1.4.1.41482.3.9", false, &[state.form_factor])?,
+        ],
+    };
+    Ok(issue(signer, &slot.key.public_der(), profile)?.to_der()?)
+}
+
+/// The name in the attestation key's certificate, which its owner may have replaced.
+fn subject_of(state: &State) -> Fallible<Name> {
+    let object = state
+        .objects
+        .get(&ATTESTATION_CERTIFICATE)
+        .ok_or("there is no F9 certificate")?;
+    let elements = ber::all(&object.0).ok_or("the F9 certificate is malformed")?;
+    let der = find(&elements, 0x70).ok_or("the F9 certificate is malformed")?;
+    Ok(Certificate::from_der(der)?
+        .tbs_certificate()
+        .subject()
+        .clone())
+}
+
+struct Profile {
+    subject: Name,
+    issuer: Name,
+    extensions: Vec<Extension>,
+}
+
+impl BuilderProfile for Profile {
+    fn get_issuer(&self, _: &Name) -> Name {
+        self.issuer.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.subject.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        _: SubjectPublicKeyInfoRef<'_>,
+        _: SubjectPublicKeyInfoRef<'_>,
+        _: &TbsCertificate,
+    ) -> x509_cert::builder::Result<Vec<Extension>> {
+        Ok(self.extensions.clone())
+    }
+}
+
+/// A certificate that may issue others, over so many more authorities.
+fn authority(subject: Name, issuer: Name, below: u8) -> Fallible<Profile> {
+    let constraints = tlv(0x30, &[tlv(0x01, &[0xFF]), tlv(0x02, &[below])].concat());
+    // keyCertSign and cRLSign
+    let usage = tlv(0x03, &[0x01, 0x06]);
+    Ok(Profile {
+        subject,
+        issuer,
+        extensions: vec![
+            extension(BASIC_CONSTRAINTS, true, &constraints)?,
+            extension(KEY_USAGE, true, &usage)?,
+        ],
+    })
+}
+
+fn extension(id: &str, critical: bool, value: &[u8]) -> Fallible<Extension> {
+    Ok(Extension {
+        extn_id: ObjectIdentifier::new(id)?,
+        critical,
+        extn_value: OctetString::new(value)?,
+    })
+}
+
+/// The shortest DER integer of a number.
+fn integer(number: u32) -> Vec<u8> {
+    let bytes = [&[0], &number.to_be_bytes()[..]].concat();
+    let first = (0..4)
+        .find(|&at| bytes[at] != 0 || bytes[at + 1] & 0x80 != 0)
+        .unwrap_or(4);
+    bytes[first..].to_vec()
+}
+
+fn issue(signer: &Key, public: &[u8], profile: Profile) -> Fallible<Certificate> {
+    let validity = Validity::new(
+        DateTime::new(2016, 3, 14, 0, 0, 0)?.into(),
+        DateTime::new(2052, 4, 17, 0, 0, 0)?.into(),
+    );
+    let mut serial = random::<16>();
+    serial[0] = serial[0] & 0x7F | 0x40;
+    let public = SubjectPublicKeyInfo::from_der(public)?;
+    let builder = CertificateBuilder::new(profile, SerialNumber::new(&serial)?, validity, public)?;
+    match signer.signing().ok_or("the attestation key cannot sign")? {
+        Signing::P256(key) => Ok(builder.build::<_, p256::ecdsa::DerSignature>(&key)?),
+        Signing::P384(key) => Ok(builder.build::<_, p384::ecdsa::DerSignature>(&key)?),
+    }
+}

@@ -1,3 +1,0 @@
-//! A YubiKey for tests and the demo, behind a real pcscd.
-
-fn main() {}
