@@ -7,9 +7,10 @@ mod rack;
 #[path = "common/token_rules.rs"]
 mod token_rules;
 
-use breakglass::model::Presence;
+use breakglass::model::{Presence, TokenIdentity};
 use breakglass::ports::{
-    FactoryState, KeyRequest, KeyUse, NewAccess, PinStatus, Sought, TokenError, TokenProvider,
+    FactoryState, KeyRequest, KeyUse, NewAccess, PinStatus, Sought, Token, TokenError,
+    TokenProvider,
 };
 use breakglass::token::piv::PivProvider;
 use rack::{Desk, with_cards};
@@ -22,9 +23,9 @@ const PUK: &str = "55718293";
 const ONE: &str = "--readers 2 --card 12345678";
 const TWO: &str = "--readers 2 --card 12345678 --card 87654321";
 
-fn subject() -> Subject<'static> {
+fn subject(provider: &PivProvider) -> Subject<'_> {
     Subject {
-        provider: &PivProvider,
+        provider,
         locator: LOCATOR,
         pin: PIN,
         wrong_pin: "11111111",
@@ -34,9 +35,14 @@ fn subject() -> Subject<'static> {
     }
 }
 
+/// The token of this locator. What opens it is never dropped: it holds nothing itself.
+fn open(locator: &str) -> Result<Box<dyn Token>, TokenError> {
+    Box::leak(Box::<PivProvider>::default()).open(locator)
+}
+
 /// Puts own secrets in the place of the factory's.
 fn secure(locator: &str) {
-    let mut token = PivProvider.open(locator).expect("a token");
+    let mut token = open(locator).expect("a token");
     token
         .prepare(&NewAccess {
             pin: &pin(PIN),
@@ -51,7 +57,7 @@ fn fresh(test: &str, rule: impl FnOnce(&Desk, &Subject<'_>)) {
     with_cards(test, TWO, |desk| {
         desk.tell("auto-touch 12345678 on");
         secure(LOCATOR);
-        rule(desk, &subject());
+        rule(desk, &subject(&PivProvider::default()));
     });
 }
 
@@ -67,7 +73,7 @@ fn prepared(test: &str, rule: impl FnOnce(&Desk, &Subject<'_>)) {
 fn a_token_is_listed_and_opened() {
     fresh("a_token_is_listed_and_opened", |_, subject| {
         rules::is_listed_and_opened(subject);
-        assert_eq!(PivProvider.list().unwrap().len(), 2);
+        assert_eq!(PivProvider::default().list().unwrap().len(), 2);
     });
 }
 
@@ -82,7 +88,7 @@ fn others_are_not_found() {
 fn ambiguity_opens_nothing() {
     fresh("ambiguity_opens_nothing", |desk, _| {
         desk.tell("serial 87654321 12345678");
-        rules::ambiguity_opens_nothing(&PivProvider, LOCATOR, 2);
+        rules::ambiguity_opens_nothing(&PivProvider::default(), LOCATOR, 2);
     });
 }
 
@@ -106,7 +112,7 @@ fn keys_are_made_once() {
         };
         assert_ne!(rules::keys_are_made_once(&other).id(), keys.id());
         // 9D is as free as it was.
-        let plain = error_of(PivProvider.open("piv:87654321").unwrap().keys());
+        let plain = error_of(open("piv:87654321").unwrap().keys());
         assert!(matches!(
             plain,
             TokenError::NoKey {
@@ -156,7 +162,7 @@ fn a_pulled_token_is_gone() {
 #[test]
 fn the_factory_s_secrets_make_no_key() {
     with_cards("the_factory_s_secrets_make_no_key", ONE, |desk| {
-        let mut token = PivProvider.open(LOCATOR).unwrap();
+        let mut token = open(LOCATOR).unwrap();
         let all = FactoryState {
             pin: true,
             puk: true,
@@ -180,7 +186,7 @@ fn the_factory_s_secrets_make_no_key() {
         drop(token);
         secure(LOCATOR);
         // What is its own is never changed again; a wrong PIN costs a try and changes nothing.
-        let mut token = PivProvider.open(LOCATOR).unwrap();
+        let mut token = open(LOCATOR).unwrap();
         let wrong = token.prepare(&NewAccess {
             pin: &pin("11111111"),
             puk: None,
@@ -195,16 +201,17 @@ fn the_factory_s_secrets_make_no_key() {
 #[test]
 fn an_opening_takes_six_exchanges() {
     prepared("an_opening_takes_six_exchanges", |desk, _| {
-        let mut token = PivProvider.open(LOCATOR).unwrap();
+        let mut token = open(LOCATOR).unwrap();
         let (identity, keys) = (token.identity().clone(), token.keys().unwrap());
         drop(token);
         desk.tell("clear 12345678");
+        desk.tell("clear 87654321");
         let sought = [Sought {
             identity: &identity,
             keys: &keys,
         }];
-        let mut found = PivProvider.seek(&sought).unwrap();
-        assert_eq!(found.strangers, ["YubiKey (serial 87654321)"]);
+        let provider = PivProvider::default();
+        let mut found = provider.seek(&sought).unwrap();
         let mut token = found.present.pop().unwrap().token;
         assert!(token.holds(&keys, KeyUse::Seal).unwrap());
         assert_eq!(token.anchor().unwrap(), None);
@@ -217,10 +224,30 @@ fn an_opening_takes_six_exchanges() {
         let spent = ["A4", "F7", "CB", "F7", "20", "87"];
         assert_eq!(desk.instructions(SERIAL), spent);
         assert_eq!(desk.counts(SERIAL)["touches"], 1);
+        // The other card was looked at once, and is not looked at again.
+        assert_eq!(desk.instructions(87_654_321), ["A4", "F7"]);
+        desk.tell("clear 12345678");
+        let absent = TokenIdentity {
+            locator: "piv:1".to_owned(),
+            ..identity.clone()
+        };
+        let mut others = keys.clone();
+        others.seal.public[9] ^= 1;
+        let sought = [Sought {
+            identity: &absent,
+            keys: &others,
+        }];
+        found = provider.seek(&sought).unwrap();
+        assert!(found.present.is_empty());
+        let strangers = ["YubiKey (serial 12345678)", "YubiKey (serial 87654321)"];
+        assert_eq!(found.strangers, strangers);
+        assert_eq!(desk.instructions(87_654_321), ["A4", "F7", "F8"]);
+        drop(found);
+        drop(provider);
         // And nothing is left on the card.
         desk.tell("clear 12345678");
         let error = error_of(
-            PivProvider
+            PivProvider::default()
                 .open(LOCATOR)
                 .unwrap()
                 .perform(&pin("11111111"), &[]),

@@ -176,6 +176,11 @@ impl<'a> Journal<'a> {
         let _ = archive::keep(archive, &ground, &self.reading.heads, &self.reading.state);
     }
 
+    /// Whether what came before was not read again.
+    pub fn is_archived(&self) -> bool {
+        self.reading.is_archived()
+    }
+
     /// What the ledger adds up to.
     pub fn state(&self) -> &VaultState {
         &self.reading.state

@@ -6,7 +6,7 @@ use crate::format::dsse::Envelope;
 use crate::format::{Manifest, paths};
 use crate::ledger::{Journal, Seen, VaultState};
 use crate::manifest::{Chain, Pin};
-use crate::model::{Class, Failure, Name};
+use crate::model::{Class, Digest, Failure, Name};
 use crate::ports::{Remembered, Store, StoreError, StoreKey};
 use std::sync::Arc;
 
@@ -107,6 +107,23 @@ impl<'a> OpenVault<'a> {
             ledger_root: head.root,
         };
         Ok(self.world.station.memory.remember(&seen)?)
+    }
+
+    /// Sees to it that the ledger reaches a head that was seen elsewhere. Where this station reads a long ledger
+    /// on from where it left off, it has an anchor of its own, and only the number of entries is compared.
+    ///
+    /// # Errors
+    /// [`Class::Integrity`] where entries are missing, or others stand in their place.
+    pub(super) fn reaches(&self, size: u64, root: Digest) -> Result<(), Failure> {
+        let head = self.journal.head();
+        let known = size == 0 || (size, root) == (head.size, head.root);
+        if known || size < head.size && self.journal.is_archived() {
+            return Ok(());
+        }
+        let (store, chain, station) = (self.world.store, self.chain.clone(), self.world.station);
+        let seen = Some(Seen { size, root });
+        Journal::open(store, chain, seen, &station.name, &station.signer)?;
+        Ok(())
     }
 
     /// Whether this station may seal.

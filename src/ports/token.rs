@@ -434,6 +434,11 @@ pub trait Token {
         })
     }
 
+    /// Whether it can carry an anchor.
+    fn carries_anchors(&self) -> bool {
+        false
+    }
+
     /// The anchor that the token carries, at most 3,000 bytes; none where it carries none, or cannot.
     ///
     /// # Errors

@@ -73,6 +73,13 @@ impl PivToken {
         Device::new(&self.name)
     }
 
+    fn reader(&self) -> prepare::Place<'_> {
+        prepare::Place {
+            reader: &self.place.reader,
+            locator: self.locator,
+        }
+    }
+
     fn slot(&self, which: KeyUse) -> Slot {
         match which {
             KeyUse::Seal => self.locator.seal,
@@ -319,7 +326,7 @@ impl Token for PivToken {
         }
         self.check_pin(pin)?;
         (self.seal, self.sign) = (None, None);
-        prepare::generate(&self.locator, &self.device(), pin)?;
+        prepare::generate(&self.reader(), &self.device(), pin)?;
         self.keys()
     }
 
@@ -387,7 +394,11 @@ impl Token for PivToken {
             self.check_pin(access.pin)?;
         }
         self.let_go();
-        prepare::secure(&self.locator, &self.device(), factory, access)
+        prepare::secure(&self.reader(), &self.device(), factory, access)
+    }
+
+    fn carries_anchors(&self) -> bool {
+        true
     }
 
     fn anchor(&mut self) -> Result<Option<Vec<u8>>, TokenError> {
@@ -396,7 +407,7 @@ impl Token for PivToken {
 
     fn write_anchor(&mut self, pin: &Pin, anchor: &[u8]) -> Result<bool, TokenError> {
         self.check_pin(pin)?;
-        prepare::write(&self.locator, &self.device(), pin, ANCHOR, anchor)?;
+        prepare::write(&self.reader(), &self.device(), pin, ANCHOR, anchor)?;
         Ok(true)
     }
 }
