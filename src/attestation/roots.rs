@@ -153,3 +153,56 @@ fn single(pem: &str, part: Part) -> Option<Certificate> {
     let read: Result<Certificate, Unattested> = Certificate::parse(read.first()?, part);
     read.ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::path::up_to_a_root;
+    use super::*;
+
+    /// The path from an authority to a root, by the subjects; or why there is none.
+    fn way(roots: &Roots, from: &str) -> Result<Vec<String>, Unattested> {
+        let from = roots.between.iter().find(|one| one.subject() == from);
+        let path = up_to_a_root(from.expect("built in"), &[], roots)?;
+        let between = path.certificates.iter().map(|one| one.subject());
+        Ok(between.chain([path.root.name().name]).collect())
+    }
+
+    #[test]
+    fn all_that_is_built_in_is_sound() {
+        let roots = Roots::yubico();
+        assert_eq!(roots.anchors.len(), YUBICO_ROOTS.len());
+        assert_eq!(roots.between.len(), YUBICO_BETWEEN.len());
+        for anchor in &roots.anchors {
+            assert!(anchor.certificate.is_its_own_issuer());
+            assert!(anchor.certificate.check_authority(1).is_ok());
+        }
+    }
+
+    #[test]
+    fn yubicos_authorities_lead_to_yubicos_root() {
+        let mut roots = Roots::yubico();
+        for anchor in &mut roots.anchors {
+            anchor.through = None;
+        }
+        for (letter, middle) in [("A", "A"), ("B", "B"), ("B2", "B")] {
+            let piv = format!("Yubico PIV Attestation {letter} 1");
+            let expected = [
+                piv.clone(),
+                format!("Yubico Attestation Intermediate {middle} 1"),
+                "Yubico Attestation Root 1".to_owned(),
+            ];
+            assert_eq!(way(&roots, &piv), Ok(expected.to_vec()));
+        }
+    }
+
+    #[test]
+    fn under_the_root_of_all_of_yubicos_uses_only_piv_authorities_count() {
+        let roots = Roots::yubico();
+        // As if a device's certificate were issued by the intermediate, past the authority for PIV.
+        let issuer = "Yubico Attestation Intermediate B 1".to_owned();
+        assert_eq!(
+            way(&roots, "Yubico PIV Attestation B 1"),
+            Err(Unattested::NotForPiv { issuer })
+        );
+    }
+}
