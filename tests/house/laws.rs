@@ -28,7 +28,9 @@ pub fn floor(module: &str) -> Option<Floor> {
     Some(match module {
         "cli" => Floor::Roof,
         "ops" => Floor::Deeds,
-        "ceremony" | "incident" | "manifest" | "rotation" | "policy" | "report" => Floor::Rules,
+        "attestation" | "ceremony" | "incident" | "manifest" | "rotation" | "policy" | "report" => {
+            Floor::Rules
+        }
         "ledger" => Floor::Record,
         "ports" => Floor::Ports,
         "format" | "crypto" | "secret" | "model" => Floor::Ground,
