@@ -4,8 +4,6 @@ use crate::cli::escape::Shown;
 use crate::cli::tty::{Echo, Tty};
 use crate::ports::{Patience, TouchRequest, TouchWait};
 
-/// The columns of a line that is written over in place: one that would wrap cannot be.
-const COLUMNS: usize = 79;
 /// At how many seconds left a terminal that writes nothing over is told once more.
 const REMINDER: u64 = 5;
 
@@ -39,7 +37,8 @@ impl TouchShown {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let left = left as u64;
         let line = text(request, left);
-        self.in_place &= line.chars().count() <= COLUMNS;
+        // A line that wraps cannot be written over.
+        self.in_place &= line.chars().count() < self.tty.columns();
         if self.in_place {
             if self.last != Some(left) {
                 let blank = self.width.saturating_sub(line.chars().count());
