@@ -23,6 +23,14 @@ pub trait Rights {
     fn is_rotator(&self, version: u64, key: &Digest) -> bool;
 }
 
+/// An entry by its bytes, or why they are none.
+pub(super) type Parsed = Result<Entry, String>;
+
+/// Reads an entry by itself: whether it can stand where it does is not asked.
+pub(super) fn parse(bytes: &[u8]) -> Parsed {
+    strict::read(bytes)
+}
+
 /// What was read of a ledger.
 pub(super) struct Reading {
     pub(super) state: VaultState,
@@ -93,24 +101,24 @@ impl Reading {
         }
     }
 
-    /// Takes an entry that was read into account.
+    /// Takes an entry that was read into account, and gives it back.
     pub(super) fn read(
         &mut self,
         chain: &dyn Rights,
         at: &EntryAt<'_>,
-    ) -> Result<(), JournalError> {
+        parsed: Parsed,
+    ) -> Result<Entry, JournalError> {
         let impossible = |reason| JournalError::Impossible {
             index: at.index,
             commit: at.commit,
             reason,
         };
-        let entry: Entry =
-            strict::read(at.bytes).map_err(|error| impossible(Impossible::Malformed(error)))?;
+        let entry = parsed.map_err(|error| impossible(Impossible::Malformed(error)))?;
         self.prepare(std::iter::once(&entry.event))?;
         self.take(chain, &entry, at.signer_key)
             .map_err(impossible)?;
         self.stand_at(&at.head);
-        Ok(())
+        Ok(entry)
     }
 
     /// The ledger has come to this head: to the same one with each entry of a commit.
