@@ -503,7 +503,7 @@ fn a_long_ledger_is_told_of_as_if_read_commit_by_commit() {
     let (_guard, path, store) = vault();
     // Each of these will read one commit after the other.
     let mut readers: Vec<Ledger<'_>> = Vec::new();
-    readers.resize_with(14, || Ledger::open(&store, VAULT).unwrap());
+    readers.resize_with(6, || Ledger::open(&store, VAULT).unwrap());
     let sizes: Vec<usize> = (0..290)
         .map(|n| if n % 100 == 7 { 256 } else { 1 })
         .collect();
@@ -512,7 +512,7 @@ fn a_long_ledger_is_told_of_as_if_read_commit_by_commit() {
     assert_eq!((verified.head, verified.commits), (head, 290));
     assert!(verified.derived.is_ok(), "{:?}", verified.derived);
     assert_eq!(entries(&store).unwrap(), grown(head.size));
-    for number in [1, 2, 32, 33, 108, 257, 290] {
+    for number in [1, 33, 257] {
         let files = [number, 290].map(|number| commit_path(&path, number));
         let right = files.each_ref().map(|file| fs::read(file).unwrap());
         // At the end of the last entry, and in the first line.

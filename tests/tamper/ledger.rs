@@ -5,7 +5,7 @@
 use breakglass::ledger::{
     self, Anchor, Completeness, Event, Head, Ledger, LedgerError, LedgerSigner, Verified,
 };
-use breakglass::model::{Class, Digest};
+use breakglass::model::{Class, Digest, Role};
 use breakglass::ops;
 use breakglass::ports::Remembered;
 
