@@ -17,8 +17,8 @@ const THREADS_FROM: u64 = 256;
 /// How many threads decode. What the caller does takes as long as decoding in two or three of them.
 const THREADS: usize = 4;
 
-/// What is decoded at a time, while the caller takes in what was decoded before: so many commits at most,
-/// and so many bytes or one commit more.
+/// What is decoded at a time, while the caller takes in what was decoded before and reads what is decoded next:
+/// so many commits at most, and so many bytes or one commit more.
 const BATCH: usize = 32;
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -41,10 +41,10 @@ pub(super) fn each<T: Send, E: From<LedgerError>>(
     };
     let mut numbers = 1..=way.last;
     let mut ready: Vec<Decoded<T>> = Vec::new();
-    loop {
-        let batch = read_batch(way.store, &mut numbers);
+    let mut batch = read_batch(way.store, &mut numbers);
+    while !(batch.is_empty() && ready.is_empty()) {
         let mut next: Vec<Option<Decoded<T>>> = batch.iter().map(|_| None).collect();
-        pool.in_place_scope(|scope| {
+        batch = pool.in_place_scope(|scope| {
             for ((number, bytes), place) in batch.into_iter().zip(&mut next) {
                 scope.spawn(move |_| {
                     *place = Some(bytes.and_then(|b| decoded(&way.vault, number, b, look)));
@@ -53,13 +53,12 @@ pub(super) fn each<T: Send, E: From<LedgerError>>(
             ready.drain(..).try_for_each(|decoded| {
                 let (commit, seen) = decoded?;
                 take(commit, seen)
-            })
+            })?;
+            Ok::<_, E>(read_batch(way.store, &mut numbers))
         })?;
         ready.extend(next.into_iter().flatten());
-        if ready.is_empty() {
-            return Ok(());
-        }
     }
+    Ok(())
 }
 
 /// The threads, where there is enough to do and the system allows them.
