@@ -221,6 +221,28 @@ fn adopt_unrecorded(
     Ok(())
 }
 
+/// A ledger begins with the founding: one without any entry is one that an `init` did not come to, or that
+/// somebody removed. To be asked where nothing that was remembered tells.
+///
+/// # Errors
+/// [`Class::Integrity`] where there is no entry.
+pub(super) fn require_begun(world: &World<'_>, journal: &Journal<'_>) -> Result<(), Failure> {
+    if journal.head().size > 0 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Class::Integrity,
+        "ledger-missing",
+        format!(
+            "the vault in {} has a manifest and no ledger, and every ledger begins with the founding",
+            world.store.place()
+        ),
+        "nothing was changed",
+    )
+    .hint("if an init was interrupted just now, nothing is sealed yet: remove the folder and run init again")
+    .hint("if not, somebody removed it: stop, leave the vault as it is, and call the security officer"))
+}
+
 fn untrusted() -> Failure {
     Failure::new(
         Class::Refused,
