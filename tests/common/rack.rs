@@ -100,7 +100,12 @@ impl Rack {
     /// Starts a rack in a folder: `options` are those of `virtual-yubikey rack`, in one string. Returns once
     /// pcscd shows all cards.
     pub fn start(folder: &Path, options: &str) -> Self {
-        let mut child = Command::new(program())
+        Self::spawn(Command::new(program()), folder, options)
+    }
+
+    /// The same by a command that runs the program, as somebody else perhaps.
+    pub fn spawn(mut command: Command, folder: &Path, options: &str) -> Self {
+        let mut child = command
             .arg("rack")
             .arg(folder)
             .args(options.split_whitespace())
