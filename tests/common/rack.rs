@@ -144,11 +144,11 @@ impl Drop for Rack {
 /// Runs `body` in a child process that reaches fresh cards through PC/SC. `test` is the test's own path, as
 /// libtest prints it; `options` are those of `virtual-yubikey rack`.
 pub fn with_cards(test: &str, options: &str, body: impl FnOnce(&Desk)) {
-    let mut rack = None;
     let prepare = |folder: &Path| {
-        let started = rack.insert(Rack::start(&folder.join("rack"), options));
+        let started = Rack::start(&folder.join("rack"), options);
         Start {
             variables: vec![started.variable()],
+            keep: Some(Box::new(started)),
             ..Start::default()
         }
     };

@@ -25,13 +25,13 @@ pub struct Make {
     /// The name of its profile.
     pub profile: &'static str,
     /// Its Debian package; empty for what is built.
-    package: &'static str,
+    pub package: &'static str,
     /// Names its token.
     pub locator: &'static str,
     /// Which of the slots with a token it is.
-    slot: usize,
+    pub slot: usize,
     /// Prepares a token in a folder, from outside the process that uses it.
-    start: fn(&Make, &Path) -> Start,
+    pub start: fn(&Make, &Path) -> Start,
     /// What the token says after one wrong PIN.
     pub after_wrong_pin: PinStatus,
 }
@@ -249,7 +249,7 @@ impl Bench<'_> {
     }
 }
 
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = command.output().expect("it is installed");
     assert!(output.status.success(), "{command:?}: {output:?}");
 }
@@ -263,7 +263,7 @@ fn start_softhsm(_: &Make, folder: &Path) -> Start {
             "SOFTHSM2_CONF",
             softhsm.configuration().display().to_string(),
         )],
-        command: Vec::new(),
+        ..Start::default()
     }
 }
 
@@ -297,7 +297,7 @@ fn start_kryoptic(make: &Make, folder: &Path) -> Start {
     }
     Start {
         variables: vec![("KRYOPTIC_CONF", variable)],
-        command: Vec::new(),
+        ..Start::default()
     }
 }
 
@@ -327,18 +327,18 @@ fn script(name: &str) -> String {
 
 fn start_opencryptoki(_: &Make, _: &Path) -> Start {
     Start {
-        variables: Vec::new(),
         command: [&script("opencryptoki"), "alice", PIN]
             .map(str::to_owned)
             .to_vec(),
+        ..Start::default()
     }
 }
 
 fn start_tpm2(_: &Make, folder: &Path) -> Start {
     Start {
-        variables: Vec::new(),
         command: [&script("tpm2"), folder.to_str().unwrap(), "alice", PIN]
             .map(str::to_owned)
             .to_vec(),
+        ..Start::default()
     }
 }
