@@ -98,7 +98,10 @@ pub struct Bench<'a> {
 /// fails where it must be (`BREAKGLASS_TEST_MODULES=all`).
 pub fn with_token(make: &Make, test: &str, body: impl FnOnce(&Bench<'_>)) {
     if make.library().is_none() {
-        let text = format!("{} is not installed (scripts/hsm-modules)", make.profile);
+        let text = format!(
+            "{} is not installed (scripts/setup, scripts/hsm-modules)",
+            make.profile
+        );
         let must = std::env::var_os("BREAKGLASS_TEST_MODULES").is_some_and(|which| which == "all");
         assert!(!must, "{text}");
         eprintln!("SKIPPED: {test}: {text}");
