@@ -51,6 +51,10 @@ pub struct TouchWait {
     pub waited: Duration,
     /// After how long it gives up.
     pub limit: Duration,
+    /// Which touch of this session it is, from 1.
+    pub number: usize,
+    /// How many there will be.
+    pub of: usize,
 }
 
 /// What the person who is to touch a token says meanwhile.
