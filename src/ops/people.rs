@@ -77,7 +77,7 @@ pub(super) fn with_touch<T>(
                     return Err(error.into());
                 }
                 let question =
-                    format!("{error}. The PIN was right, and no try was spent. Once more");
+                    format!("{error}. The PIN was right, and no try was spent. Once more?");
                 operator
                     .confirm(&question, "")
                     .map_err(|_| Failure::from(error))?;
