@@ -244,7 +244,12 @@ fn enrollable(
         purpose: "read the keys of the token",
     };
     let keys = people::keys_of(token.as_mut(), &by, operator)?;
-    Ok(EnrolledToken { identity, keys })
+    let attestation = token.attestation()?;
+    Ok(EnrolledToken {
+        identity,
+        keys,
+        attestation,
+    })
 }
 
 /// A token as far as it shows itself to anybody; the rest is not known.
@@ -262,6 +267,7 @@ fn glance(vault: &OpenVault<'_>, locator: &str) -> Result<EnrolledToken, TokenEr
         keys => Ok(EnrolledToken {
             identity,
             keys: keys?,
+            attestation: token.attestation()?,
         }),
     }
 }
@@ -289,6 +295,7 @@ fn not_there(locator: &str) -> EnrolledToken {
             },
             presence: Presence::None,
         },
+        attestation: None,
     }
 }
 

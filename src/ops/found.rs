@@ -123,6 +123,7 @@ fn draw_up<'w>(
             enrolled.push(EnrolledToken {
                 identity: token.identity().clone(),
                 keys: people::keys_of(token.as_mut(), &by, operator)?,
+                attestation: token.attestation()?,
             });
             tokens.push(token);
         }

@@ -64,6 +64,9 @@ fn founding(init: Init) -> Founding {
             rotate_days: init.rotate_days,
             max_lease_minutes: init.max_lease,
             grace_minutes: init.grace,
+            min_firmware: crate::model::Firmware(5, 7, 0),
+            allow_pin_once: false,
+            attestation_roots: Vec::new(),
         },
     }
 }
