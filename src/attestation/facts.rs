@@ -244,6 +244,12 @@ pub(super) fn dates(leaf: &Certificate, path: &Path<'_>, now: Option<Timestamp>)
     Dates::InForce
 }
 
+/// The firmware that an attestation tells, verified or not.
+pub fn firmware_told(leaf: &[u8]) -> Option<Firmware> {
+    let leaf = Certificate::parse(leaf, Part::Key).ok()?;
+    leaf.extension(FIRMWARE).and_then(three)
+}
+
 /// Reads what a verified attestation says.
 pub(super) fn read(
     leaf: &Certificate,

@@ -32,7 +32,7 @@ mod signature;
 
 use certificate::Certificate;
 pub use error::{NotARoot, Part, Unattested};
-pub use facts::{Attested, Dates, FormFactor, PinPolicy, Shape, TouchPolicy};
+pub use facts::{Attested, Dates, FormFactor, PinPolicy, Shape, TouchPolicy, firmware_told};
 pub use pem::certificates;
 pub use requirements::{Expected, Requirements, Unmet};
 pub use roots::{RootName, Roots};

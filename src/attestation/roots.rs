@@ -39,6 +39,18 @@ pub struct RootName {
     pub is_own: bool,
 }
 
+impl RootName {
+    /// How a company's own certificate is told, DER, whether or not it is sound.
+    pub fn of(der: &[u8]) -> Self {
+        let read = Certificate::parse(der, Part::Root);
+        Self {
+            name: read.map_or_else(|_| "no certificate".to_owned(), |it| it.subject()),
+            fingerprint: digest(der),
+            is_own: true,
+        }
+    }
+}
+
 /// A root that is pinned, by its key and its name.
 #[derive(Debug, Clone)]
 pub(super) struct Anchor {
