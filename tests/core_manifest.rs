@@ -1,13 +1,15 @@
 //! Manifests: each rule of a sound one broken once, each way in which a chain can be forged, and every
 //! change that can be drawn up.
 
+#[path = "core_manifest/evidence.rs"]
+mod evidence;
 #[path = "common/soft.rs"]
 mod soft;
 
 use breakglass::format::dsse::{Envelope, EnvelopeSignature, Malformed};
-use breakglass::format::{Manifest, Rotator, digest};
+use breakglass::format::{EnrolledToken, Manifest, Rotator, digest};
 use breakglass::manifest::{Chain, ChangeRefused, Draft, Pin, Unsound, Untrusted, check};
-use breakglass::model::{Digest, Name, Presence, Role, SignAlgorithm};
+use breakglass::model::{Digest, Name, Role, SignAlgorithm};
 use soft::{Person, SoftToken, name, person, signer, with_tokens};
 
 /// Two ICs, one with a spare, two BGOs and an SO.
@@ -27,6 +29,11 @@ fn people() -> Vec<Person> {
 
 fn shown(token: &SoftToken) -> String {
     token.enrolled.identity.to_string()
+}
+
+/// The same keys, in a YubiKey.
+fn touch(token: &mut EnrolledToken) {
+    *token = SoftToken::p256(&token.identity.label).touched().enrolled;
 }
 
 /// A change of a manifest that was sound.
@@ -186,7 +193,7 @@ fn without_leave_every_quorum_takes_a_touch() {
         let mut manifest = soft::manifest(&people(), thresholds);
         manifest.policy.allow_no_touch = false;
         for (person, token) in touched {
-            manifest.custodians[*person].tokens[*token].keys.presence = Presence::Touch;
+            touch(&mut manifest.custodians[*person].tokens[*token]);
         }
         check(&manifest)
     };
@@ -507,9 +514,7 @@ fn what_follows_follows_to_the_letter() {
     });
     broken(hands, |m| m.custodians[0].role = Role::Bgo);
     broken(hands, |m| m.custodians[0].name = name("alicia"));
-    broken(hands, |m| {
-        m.custodians[0].tokens[0].keys.presence = Presence::Touch;
-    });
+    broken(hands, |m| touch(&mut m.custodians[0].tokens[0]));
     // What only finds a token again may change.
     let moved = vault.next(|m| m.custodians[0].tokens[0].identity.label = "moved".into());
     assert_eq!(vault.try_next(&moved, &ALL), Ok(()));

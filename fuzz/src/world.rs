@@ -47,8 +47,9 @@ pub struct World {
 /// The people of the vault: two who open, one of them with a spare that only has RSA.
 pub fn people() -> Vec<Person> {
     let spare = SoftToken::rsa("bob-spare");
+    let touched = SoftToken::p256("alice-yubikey").touched();
     vec![
-        soft::person("alice", Role::Ic),
+        soft::with_tokens("alice", Role::Ic, vec![SoftToken::p256("alice"), touched]),
         soft::with_tokens("bob", Role::Bgo, vec![SoftToken::p256("bob"), spare]),
     ]
 }

@@ -1,7 +1,6 @@
 //! What an attestation says.
 
 use std::fmt;
-use std::str::FromStr;
 
 use x509_cert::der::Decode;
 use x509_cert::der::oid::ObjectIdentifier;
@@ -10,7 +9,7 @@ use super::certificate::Certificate;
 use super::path::Path;
 use super::signature::PublicKey;
 use super::{Part, RootName, Unattested};
-use crate::model::{Presence, Timestamp};
+use crate::model::{Firmware, Presence, Timestamp};
 
 const FIRMWARE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.41482.3.3");
 const SERIAL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.41482.3.7");
@@ -85,48 +84,6 @@ pub enum Dates {
         /// What the clock said.
         now: Timestamp,
     },
-}
-
-/// A version of a YubiKey's firmware: major, minor, patch. Written `5.7.4`, in no other way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Firmware(pub u8, pub u8, pub u8);
-
-impl Firmware {
-    /// Whether RSA keys that were made on such a device can be factored (CVE-2017-15361: 4.2.6 to 4.3.4). A
-    /// device that attests with such a key proves nothing.
-    pub fn makes_weak_rsa_keys(self) -> bool {
-        (Self(4, 2, 6)..=Self(4, 3, 4)).contains(&self)
-    }
-}
-
-impl fmt::Display for Firmware {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
-/// The text is no firmware version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a firmware version (such as 5.7.0)")]
-pub struct NotAFirmware;
-
-impl FromStr for Firmware {
-    type Err = NotAFirmware;
-
-    fn from_str(text: &str) -> Result<Self, NotAFirmware> {
-        let mut numbers = text.split('.').map(str::parse::<u8>);
-        let mut next = || numbers.next()?.ok();
-        let (Some(major), Some(minor), Some(patch)) = (next(), next(), next()) else {
-            return Err(NotAFirmware);
-        };
-        let firmware = Self(major, minor, patch);
-        // No plus sign, no leading zero, nothing after it.
-        if firmware.to_string() == text {
-            Ok(firmware)
-        } else {
-            Err(NotAFirmware)
-        }
-    }
 }
 
 /// When a key asks for the PIN.
@@ -285,6 +242,12 @@ pub(super) fn dates(leaf: &Certificate, path: &Path<'_>, now: Option<Timestamp>)
         }
     }
     Dates::InForce
+}
+
+/// The firmware that an attestation tells, verified or not.
+pub fn firmware_told(leaf: &[u8]) -> Option<Firmware> {
+    let leaf = Certificate::parse(leaf, Part::Key).ok()?;
+    leaf.extension(FIRMWARE).and_then(three)
 }
 
 /// Reads what a verified attestation says.

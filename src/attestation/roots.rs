@@ -39,6 +39,18 @@ pub struct RootName {
     pub is_own: bool,
 }
 
+impl RootName {
+    /// How a company's own certificate is told, DER, whether or not it is sound.
+    pub fn of(der: &[u8]) -> Self {
+        let read = Certificate::parse(der, Part::Root);
+        Self {
+            name: read.map_or_else(|_| "no certificate".to_owned(), |it| it.subject()),
+            fingerprint: digest(der),
+            is_own: true,
+        }
+    }
+}
+
 /// A root that is pinned, by its key and its name.
 #[derive(Debug, Clone)]
 pub(super) struct Anchor {
@@ -99,7 +111,22 @@ impl Roots {
     /// # Errors
     /// [`NotARoot`]: not PEM, a certificate that is not sound or no authority, no root among them.
     pub fn with_own(self, pem: &[u8]) -> Result<Self, NotARoot> {
-        self.with(pem, None)
+        self.with(&certificates(pem).map_err(NotARoot::Pem)?, None)
+    }
+
+    /// The same of certificates in DER; none are none.
+    ///
+    /// # Errors
+    /// [`NotARoot`]
+    pub fn with_own_der<'a>(
+        self,
+        ders: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, NotARoot> {
+        let ders: Vec<&[u8]> = ders.into_iter().collect();
+        if ders.is_empty() {
+            return Ok(self);
+        }
+        self.with(&ders, None)
     }
 
     /// As [`Self::with_own`], for a root that has other uses, too: a device's certificate must have been
@@ -108,7 +135,8 @@ impl Roots {
     /// # Errors
     /// [`NotARoot`].
     pub fn with_own_through(self, pem: &[u8], authority: &str) -> Result<Self, NotARoot> {
-        self.with(pem, Some(authority.to_owned()))
+        let ders = certificates(pem).map_err(NotARoot::Pem)?;
+        self.with(&ders, Some(authority.to_owned()))
     }
 
     /// All roots, in the order in which they are tried.
@@ -123,10 +151,14 @@ impl Roots {
         }
     }
 
-    fn with(mut self, pem: &[u8], through: Option<String>) -> Result<Self, NotARoot> {
+    fn with(
+        mut self,
+        ders: &[impl AsRef<[u8]>],
+        through: Option<String>,
+    ) -> Result<Self, NotARoot> {
         let before = self.anchors.len();
-        for der in certificates(pem).map_err(NotARoot::Pem)? {
-            let mut certificate = Certificate::parse(&der, Part::Between)?;
+        for der in ders {
+            let mut certificate = Certificate::parse(der.as_ref(), Part::Between)?;
             if !certificate.is_its_own_issuer() {
                 certificate.check_authority(0)?;
                 self.between.push(certificate);

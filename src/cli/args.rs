@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::model::{AccountId, Digest, Name, Reason, Role, UserName};
+use crate::model::{AccountId, Digest, Firmware, Name, Reason, Role, UserName};
 
 /// A two-person vault for the AWS credentials that a company hopes never to use.
 #[derive(Debug, Parser)]
@@ -162,6 +162,14 @@ pub struct Init {
     /// Allow a quorum in which no token proves a touch (HSMs and SoftHSM cannot)
     #[arg(long)]
     pub allow_no_touch: bool,
+    /// The oldest firmware that a YubiKey may have; before 5.7.0 its keys can be taken out of it (CVE-2024-45678)
+    #[arg(long, value_name = "X.Y.Z", default_value = "5.7.0")]
+    pub min_firmware: Firmware,
+    /// Take YubiKeys whose keys ask for the PIN once a session: another program could ride on it
+    #[arg(long)]
+    pub allow_pin_once: bool,
+    #[command(flatten)]
+    pub roots: OwnRoots,
     /// Days after which a compartment is due for rotation
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub rotate_days: u32,
@@ -174,6 +182,15 @@ pub struct Init {
     /// This machine's name in the ledger [default: its host name]
     #[arg(long, value_name = "NAME")]
     pub station_name: Option<Name>,
+}
+
+/// Roots of attestation beside Yubico's.
+#[derive(Debug, ClapArgs)]
+pub struct OwnRoots {
+    /// The company's own root of attestation, and authorities below it (PEM), where it writes slot F9 itself; may
+    /// be given several times
+    #[arg(long, value_name = "FILE")]
+    pub attestation_root: Vec<PathBuf>,
 }
 
 /// `alice=pkcs11:token=ic-alice`
@@ -208,6 +225,8 @@ pub enum Token {
     Inspect {
         /// The token: piv:SERIAL, or an RFC 7512 URI such as pkcs11:token=ic-alice
         uri: String,
+        #[command(flatten)]
+        roots: OwnRoots,
     },
     /// Show what is known of PKCS#11 modules: all of them, or all of one
     Profiles {
@@ -221,6 +240,8 @@ pub enum Token {
         /// Overwrite keys that are there, after the serial number was typed
         #[arg(long)]
         replace_keys: bool,
+        #[command(flatten)]
+        roots: OwnRoots,
     },
 }
 
@@ -289,6 +310,34 @@ pub enum Policy {
         /// These compartments [default: all]
         compartments: Vec<Name>,
     },
+    /// Change what is asked of YubiKeys
+    #[command(after_help = LIFE)]
+    Set(PolicySet),
+}
+
+/// What is asked of YubiKeys; what is not named stays as it is.
+#[derive(Debug, ClapArgs)]
+#[group(id = "rules", required = true, multiple = true, args = [
+    "min_firmware", "allow_pin_once", "refuse_pin_once", "add_root", "remove_root",
+])]
+pub struct PolicySet {
+    /// The oldest firmware that is taken, such as 5.7.0
+    #[arg(long, value_name = "X.Y.Z")]
+    pub min_firmware: Option<Firmware>,
+    /// Take keys that ask for the PIN once a session
+    #[arg(long, conflicts_with = "refuse_pin_once")]
+    pub allow_pin_once: bool,
+    /// Take only keys that ask for the PIN at each use
+    #[arg(long)]
+    pub refuse_pin_once: bool,
+    /// Trust the company's own root of attestation, and authorities below it (PEM); may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub add_root: Vec<PathBuf>,
+    /// Trust this one no more; its SHA-256, as `policy explain` shows it
+    #[arg(long, value_name = "SHA-256")]
+    pub remove_root: Vec<Digest>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,8 @@
 //! Words for people, tokens and what may be lost, and lines that are no wider than a terminal.
 
 use super::escape::Shown;
-use crate::model::{Name, Presence, TokenIdentity};
+use crate::attestation::RootName;
+use crate::model::{Firmware, Name, Presence, TokenIdentity};
 use crate::policy::{Access, Ending, Exposure, Held, Losses, Panel, Partners};
 
 /// The widest line: 80 columns, and one for terminals that wrap at the last.
@@ -48,11 +49,23 @@ pub fn held(one: &Held) -> String {
             token(&one.identity)
         );
     }
+    let firmware = one.firmware.map(|it| format!(", firmware {it}"));
     format!(
-        "{}, presence {}",
+        "{}, presence {}{}",
         token(&one.identity),
-        presence(one.presence)
+        presence(one.presence),
+        firmware.unwrap_or_default()
     )
+}
+
+/// A token's firmware in a table.
+pub fn firmware(firmware: Option<Firmware>) -> String {
+    firmware.map_or_else(|| "-".to_owned(), |firmware| firmware.to_string())
+}
+
+/// A root of attestation: its name, which is text from outside, and the SHA-256 that counts.
+pub fn root(root: &RootName) -> String {
+    format!("\"{}\" ({})", Shown(&root.name), root.fingerprint)
 }
 
 /// What a token proves.

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::dsse::Document;
-use crate::model::{Digest, Name, Role, Timestamp, TokenIdentity, TokenKeys};
+use crate::model::{
+    Attestation, Digest, Firmware, Name, Role, Timestamp, TokenIdentity, TokenKeys,
+};
 
 /// A manifest, as its signers signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +49,19 @@ pub struct Policy {
     pub max_lease_minutes: u32,
     /// How long a retired key stays deactivated before it is deleted, in minutes.
     pub grace_minutes: u32,
+    /// The oldest firmware that a YubiKey may have.
+    pub min_firmware: Firmware,
+    /// Whether the keys of a YubiKey may ask for the PIN once a session, and not before each use.
+    pub allow_pin_once: bool,
+    /// The company's own roots of attestation, and authorities that stand below them: trusted beside those of
+    /// the makers.
+    pub attestation_roots: Vec<Certificate>,
 }
+
+/// An X.509 certificate, DER. Nothing is known of it but that it is bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Certificate(#[serde(with = "super::base64")] pub Vec<u8>);
 
 /// How many custodians of each role make a quorum. Zero for a role that nobody holds yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +115,8 @@ pub struct EnrolledToken {
     pub identity: TokenIdentity,
     /// What proves it.
     pub keys: TokenKeys,
+    /// What proves where its keys were made and what they ask for; of a YubiKey alone.
+    pub attestation: Option<Attestation>,
 }
 
 impl EnrolledToken {

@@ -15,5 +15,5 @@ pub use fields::{Fields, digest};
 pub use generation::{
     CustodianShare, GenerationHeader, Record, RecordAbout, RoleShares, TokenSeal,
 };
-pub use manifest::{Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds};
+pub use manifest::{Certificate, Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds};
 pub use opened::{OpenedStatement, Participant};

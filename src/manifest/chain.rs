@@ -111,8 +111,9 @@ impl Chain {
         let manifest: Manifest = envelope
             .document()
             .map_err(|e| Untrusted::Malformed(version, e))?;
-        sound::check(&manifest).map_err(|e| Untrusted::Unsound(version, e))?;
         let before = self.links.last();
+        sound::check_after(&manifest, before.map(|(_, manifest)| manifest))
+            .map_err(|e| Untrusted::Unsound(version, e))?;
         follows(version, &manifest, before)?;
         signed(
             version,

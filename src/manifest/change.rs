@@ -2,8 +2,8 @@
 
 use super::chain::Chain;
 use super::sound::{self, Unsound};
-use crate::format::{Custodian, EnrolledToken, Manifest, Rotator};
-use crate::model::{Digest, Name, Role, Timestamp};
+use crate::format::{Certificate, Custodian, EnrolledToken, Manifest, Rotator};
+use crate::model::{Digest, Firmware, Name, Role, Timestamp};
 
 /// Why a change was not drawn up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +114,44 @@ impl Draft {
     /// Sets how many custodians of a role make a quorum.
     pub fn threshold(&mut self, role: Role, threshold: u8) {
         self.0.thresholds.set(role, threshold);
+    }
+
+    /// Sets the oldest firmware that is taken.
+    pub fn min_firmware(&mut self, firmware: Firmware) {
+        self.0.policy.min_firmware = firmware;
+    }
+
+    /// Sets whether keys may ask for the PIN once a session.
+    pub fn pin_once(&mut self, allowed: bool) {
+        self.0.policy.allow_pin_once = allowed;
+    }
+
+    /// Adds a root of attestation, or an authority below one.
+    ///
+    /// # Errors
+    /// [`ChangeRefused::Exists`].
+    pub fn add_root(&mut self, root: Certificate) -> Result<(), ChangeRefused> {
+        let roots = &mut self.0.policy.attestation_roots;
+        if roots.contains(&root) {
+            let digest = crate::format::digest(&root.0);
+            return Err(ChangeRefused::Exists("root", digest.to_string()));
+        }
+        roots.push(root);
+        Ok(())
+    }
+
+    /// Takes a root of attestation away, by the SHA-256 of its DER.
+    ///
+    /// # Errors
+    /// [`ChangeRefused::Unknown`].
+    pub fn remove_root(&mut self, root: &Digest) -> Result<(), ChangeRefused> {
+        let roots = &mut self.0.policy.attestation_roots;
+        let before = roots.len();
+        roots.retain(|one| crate::format::digest(&one.0) != *root);
+        if roots.len() == before {
+            return Err(ChangeRefused::Unknown("root", root.to_string()));
+        }
+        Ok(())
     }
 
     /// Adds a compartment.

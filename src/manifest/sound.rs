@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::format::Manifest;
-use crate::model::{Presence, Role, SignAlgorithm, SignKey};
+use super::evidence::{self, ROOTS_MAX, Unproved};
+use crate::attestation::NotARoot;
+use crate::format::{Manifest, Policy};
+use crate::model::{Presence, Role, SignAlgorithm, SignKey, TokenKind};
 
 /// Why a manifest contradicts the rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +44,12 @@ pub enum Unsound {
     /// A key that is none.
     #[error("the {1} of token {0} is not a key of its kind")]
     Key(String, &'static str),
+    /// A token that is not shown to be what it claims.
+    #[error("the token {0} is not taken: {1}")]
+    Evidence(String, Unproved),
+    /// The roots of attestation are none, or are too many.
+    #[error("the policy's roots of attestation: {0}")]
+    Roots(NotARoot),
     /// A number out of its range.
     #[error("{0}")]
     Policy(&'static str),
@@ -52,13 +60,22 @@ pub enum Unsound {
 /// # Errors
 /// The first rule that it breaks.
 pub fn check(manifest: &Manifest) -> Result<(), Unsound> {
+    check_after(manifest, None)
+}
+
+/// The same after a manifest that holds: what that one shows of a token need not be shown again.
+pub(super) fn check_after(manifest: &Manifest, before: Option<&Manifest>) -> Result<(), Unsound> {
     people(manifest)?;
     tokens(manifest)?;
+    policy(manifest)?;
+    if before.is_none_or(|b| b.policy.attestation_roots != manifest.policy.attestation_roots) {
+        roots(&manifest.policy)?;
+    }
+    evidence::check(manifest, before)?;
     thresholds(manifest)?;
     touch(manifest)?;
     rotators(manifest)?;
-    compartments(manifest)?;
-    policy(manifest)
+    compartments(manifest)
 }
 
 fn people(manifest: &Manifest) -> Result<(), Unsound> {
@@ -79,8 +96,12 @@ fn tokens(manifest: &Manifest) -> Result<(), Unsound> {
     let (mut devices, mut keys_seen) = (BTreeSet::new(), BTreeSet::new());
     for (_, token) in manifest.tokens() {
         let identity = &token.identity;
-        let kind = format!("{:?}", identity.kind);
-        let new = devices.insert((kind, &identity.manufacturer, &identity.serial))
+        // A YubiKey's serial number is attested; who made it is a word.
+        let maker = match identity.kind {
+            TokenKind::Piv => None,
+            TokenKind::Pkcs11 => Some(&identity.manufacturer),
+        };
+        let new = devices.insert((maker, &identity.serial))
             && keys_seen.insert(&token.keys.seal.public)
             && keys_seen.insert(&token.keys.sign.public);
         if !new {
@@ -204,4 +225,20 @@ fn policy(manifest: &Manifest) -> Result<(), Unsound> {
         return Err(Unsound::Policy("the nonce must be 16 bytes"));
     }
     Ok(())
+}
+
+fn roots(policy: &Policy) -> Result<(), Unsound> {
+    let own = &policy.attestation_roots;
+    if own.is_empty() {
+        return Ok(());
+    }
+    if own.len() > ROOTS_MAX {
+        return Err(Unsound::Policy(
+            "there must be at most 8 roots of attestation",
+        ));
+    }
+    if own.iter().collect::<BTreeSet<_>>().len() != own.len() {
+        return Err(Unsound::Policy("a root of attestation appears twice"));
+    }
+    evidence::roots(policy).map(drop).map_err(Unsound::Roots)
 }

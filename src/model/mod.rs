@@ -3,6 +3,7 @@
 
 mod digest;
 mod failure;
+mod firmware;
 mod name;
 mod role;
 mod time;
@@ -10,6 +11,7 @@ mod token;
 
 pub use digest::{Digest, NotADigest};
 pub use failure::{Class, Failure};
+pub use firmware::{Firmware, NotAFirmware};
 pub use name::{AccessKeyId, AccountId, Name, NotAName, Reason, UserName};
 pub use role::{Role, UnknownRole};
 pub use time::{NotATime, Timestamp};

@@ -98,6 +98,7 @@ pub(super) fn forget_another(
     let enrolled = EnrolledToken {
         identity: identity.clone(),
         keys: keys.clone(),
+        attestation: None,
     };
     // What cannot be read, or was signed by keys that are gone, is nobody's any more.
     let Ok(old) = read(&bytes, &enrolled) else {

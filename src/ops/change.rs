@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::anchor;
+use super::enrolment;
 use super::open_vault::{OpenVault, key};
 use super::people::{self, Use};
+use super::token_rules::TokenRules;
 use super::world::People;
 use crate::format::dsse::{Envelope, EnvelopeSignature};
 use crate::format::{Custodian, EnrolledToken, Manifest, Rotator, paths};
@@ -48,6 +50,8 @@ pub enum Change {
     },
     /// Sets a threshold.
     Threshold(Role, u8),
+    /// Changes what is asked of tokens.
+    Tokens(TokenRules),
     /// Adds a compartment.
     AddCompartment(Name),
     /// Adds a rotator.
@@ -87,6 +91,7 @@ impl Change {
             Self::Threshold(role, threshold) => {
                 format!("set the threshold of {role} to {threshold}")
             }
+            Self::Tokens(rules) => rules.describe(),
             Self::AddCompartment(name) => format!("add the compartment {name}"),
             Self::AddRotator(rotator) => format!("add the rotator {}", rotator.name),
             Self::RetireRotator(name) => format!("retire the rotator {name}"),
@@ -221,6 +226,7 @@ fn draw_up(
             }
         }
         Change::Threshold(role, threshold) => draft.threshold(*role, *threshold),
+        Change::Tokens(rules) => rules.draw_up(&mut draft)?,
         Change::AddCompartment(name) => draft.add_compartment(name)?,
         Change::AddRotator(rotator) => draft.add_rotator(rotator.clone())?,
         Change::RetireRotator(name) => draft.retire_rotator(name)?,
@@ -237,6 +243,11 @@ fn enrollable(
     operator: People<'_>,
 ) -> Result<EnrolledToken, Failure> {
     let mut token = vault.world.tokens.open(locator)?;
+    let policy = &vault.manifest().policy;
+    let attested = enrolment::enrollable(vault.world, token.as_mut(), policy, Some(operator))?;
+    if let Some(enrolled) = attested {
+        return Ok(enrolled);
+    }
     let identity = token.identity().clone();
     let by = Use {
         custodian: name,
@@ -244,15 +255,23 @@ fn enrollable(
         purpose: "read the keys of the token",
     };
     let keys = people::keys_of(token.as_mut(), &by, operator)?;
-    Ok(EnrolledToken { identity, keys })
+    Ok(EnrolledToken {
+        identity,
+        keys,
+        attestation: None,
+    })
 }
 
 /// A token as far as it shows itself to anybody; the rest is not known.
-fn glance(vault: &OpenVault<'_>, locator: &str) -> Result<EnrolledToken, TokenError> {
+fn glance(vault: &OpenVault<'_>, locator: &str) -> Result<EnrolledToken, Failure> {
     let mut token = match vault.world.tokens.open(locator) {
         Err(TokenError::Absent { .. }) => return Ok(not_there(locator)),
         opened => opened?,
     };
+    let policy = &vault.manifest().policy;
+    if let Some(enrolled) = enrolment::enrollable(vault.world, token.as_mut(), policy, None)? {
+        return Ok(enrolled);
+    }
     let identity = token.identity().clone();
     match token.keys() {
         Err(TokenError::KeysNeedPin { .. }) => Ok(EnrolledToken {
@@ -262,6 +281,7 @@ fn glance(vault: &OpenVault<'_>, locator: &str) -> Result<EnrolledToken, TokenEr
         keys => Ok(EnrolledToken {
             identity,
             keys: keys?,
+            attestation: None,
         }),
     }
 }
@@ -289,6 +309,7 @@ fn not_there(locator: &str) -> EnrolledToken {
             },
             presence: Presence::None,
         },
+        attestation: None,
     }
 }
 

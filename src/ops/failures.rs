@@ -341,7 +341,8 @@ impl From<Unattested> for Failure {
             | Unattested::TooLong
             | Unattested::NotForPiv { .. } => refused("attestation-root-unknown")
                 .hint("use a YubiKey whose slot F9 is as Yubico made it: it cannot be brought back")
-                .hint("if the company writes slot F9 itself: configure the root that it signs with")
+                .hint("if the company writes slot F9 itself, at the founding: --attestation-root FILE")
+                .hint("and later, with a quorum of every role: breakglass policy set --add-root FILE")
                 .hint("if the YubiKey is younger than this breakglass: use a newer one"),
             Unattested::OtherDevice { .. } | Unattested::Signature { .. } => refused(
                 "attestation-forged",
@@ -385,7 +386,9 @@ impl From<Unmet> for Failure {
                 "use a YubiKey with firmware {min} or newer: firmware cannot be updated"
             )),
             Unmet::Touch { .. } => refused("touch-policy").hint(format!("{anew} piv:SERIAL")),
-            Unmet::Pin { .. } => refused("pin-policy").hint(format!("{anew} piv:SERIAL")),
+            Unmet::Pin { .. } => refused("pin-policy")
+                .hint(format!("{anew} piv:SERIAL"))
+                .hint("once a session is taken only where the policy says so: --allow-pin-once"),
             Unmet::Early { .. } | Unmet::Late { .. } => refused("attestation-dates")
                 .hint("compare the clock with a watch: date -u; set it, and run the same command again")
                 .hint("if the clock is right: use another YubiKey, or a root that is in force"),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::enrolment;
 use super::open_vault::key;
 use super::people::{self, Use};
 use super::world::{People, World};
@@ -100,6 +101,7 @@ fn refused(error: Unsound) -> Failure {
     );
     match error {
         Unsound::NoTouch => failure.hint("--allow-no-touch, if these tokens cannot prove a touch"),
+        Unsound::Token(_) => failure.hint("give each of them a token of their own"),
         _ => failure,
     }
 }
@@ -110,19 +112,24 @@ fn draw_up<'w>(
     tokens: &mut Vec<Box<dyn Token + 'w>>,
     operator: People<'_>,
 ) -> Result<Manifest, Failure> {
+    let mut seen = look_at(world, founding, operator)?.into_iter();
     let mut custodians = Vec::new();
     for founder in &founding.founders {
         let mut enrolled = Vec::new();
-        for locator in &founder.locators {
+        for (locator, attested) in founder.locators.iter().zip(seen.by_ref()) {
             let mut token = world.tokens.open(locator)?;
             let by = Use {
                 custodian: &founder.name,
                 role: founder.role,
                 purpose: "read the keys of the token",
             };
-            enrolled.push(EnrolledToken {
-                identity: token.identity().clone(),
-                keys: people::keys_of(token.as_mut(), &by, operator)?,
+            enrolled.push(match attested {
+                Some(enrolled) => enrolled,
+                None => EnrolledToken {
+                    identity: token.identity().clone(),
+                    keys: people::keys_of(token.as_mut(), &by, operator)?,
+                    attestation: None,
+                },
             });
             tokens.push(token);
         }
@@ -150,6 +157,28 @@ fn draw_up<'w>(
         compartments: founding.compartments.clone(),
         retired: Vec::new(),
     })
+}
+
+/// Looks at all tokens, in the order of the founders: what they attest is verified before anybody is asked for a
+/// PIN. Each is let go, for it may be named twice.
+fn look_at(
+    world: &World<'_>,
+    founding: &Founding,
+    operator: People<'_>,
+) -> Result<Vec<Option<EnrolledToken>>, Failure> {
+    let mut seen: Vec<Option<EnrolledToken>> = Vec::new();
+    for locator in founding.founders.iter().flat_map(|one| &one.locators) {
+        let mut token = world.tokens.open(locator)?;
+        let policy = &founding.policy;
+        let enrolled = enrolment::enrollable(world, token.as_mut(), policy, Some(operator))?;
+        if let Some(one) = &enrolled
+            && seen.iter().flatten().any(|other| other.id() == one.id())
+        {
+            return Err(refused(Unsound::Token(one.identity.to_string())));
+        }
+        seen.push(enrolled);
+    }
+    Ok(seen)
 }
 
 fn sign_all<'w>(

@@ -14,6 +14,9 @@ impl From<ChangeRefused> for Failure {
             ChangeRefused::Exists("rotator", name) => failure.hint(format!(
                 "if it was set up anew: breakglass rotator replace {name} {name} --key KEY"
             )),
+            ChangeRefused::Unknown("root", _) | ChangeRefused::Exists("root", _) => {
+                return failure.hint("breakglass policy explain");
+            }
             ChangeRefused::Unknown("rotator", _) => return failure.hint("breakglass rotator list"),
             _ => failure,
         };
@@ -45,6 +48,11 @@ fn left_to_do(failure: Failure, unsound: &Unsound) -> Failure {
         Unsound::Rotators(_) => failure
             .hint("in one change: breakglass rotator replace OLD NEW --key KEY"),
         Unsound::Token(_) => failure.hint("give another token, one that nobody has: breakglass token list"),
+        Unsound::Evidence(..) => failure.hint(
+            "a token that is enrolled would not be taken any more; another in its place first: breakglass custodian \
+             enroll NAME --role ROLE --token URI --replaces SERIAL",
+        ),
+        Unsound::Roots(_) => failure.hint("give the root itself, too: openssl x509 -in FILE -noout -text"),
         Unsound::Retired(_) => failure.hint(
             "with fresh keys it is another token: empty it with its maker's tool, then: breakglass token generate URI",
         ),

@@ -1,5 +1,6 @@
 //! Looking at tokens and preparing them. It takes no vault.
 
+use super::enrolment::{self, Shown, Usual};
 use super::people;
 use super::world::People;
 use crate::model::{Class, Failure, TokenIdentity, TokenKeys};
@@ -23,13 +24,19 @@ pub struct InspectedToken {
     pub rules: PinRules,
     /// What people have to know before they rely on it.
     pub cautions: Vec<String>,
+    /// What it shows of its keys, if it is one that attests them.
+    pub shown: Option<Shown>,
 }
 
 /// Looks at one token.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn inspect(tokens: &dyn TokenProvider, locator: &str) -> Result<InspectedToken, Failure> {
+pub fn inspect(
+    tokens: &dyn TokenProvider,
+    locator: &str,
+    usual: &Usual<'_>,
+) -> Result<InspectedToken, Failure> {
     let mut token = tokens.open(locator)?;
     let (keys, hidden) = match token.keys() {
         Ok(keys) => (Some(keys), false),
@@ -37,13 +44,14 @@ pub fn inspect(tokens: &dyn TokenProvider, locator: &str) -> Result<InspectedTok
         Err(TokenError::KeysNeedPin { .. }) => (None, true),
         Err(other) => return Err(other.into()),
     };
-    seen(token.as_mut(), keys, hidden)
+    seen(token.as_mut(), keys, hidden, usual)
 }
 
 fn seen(
     token: &mut dyn Token,
     keys: Option<TokenKeys>,
     hidden: bool,
+    usual: &Usual<'_>,
 ) -> Result<InspectedToken, Failure> {
     Ok(InspectedToken {
         identity: token.identity().clone(),
@@ -52,6 +60,7 @@ fn seen(
         hidden,
         rules: token.pin_rules(),
         cautions: token.cautions(),
+        shown: enrolment::shown(token, usual)?,
     })
 }
 
@@ -65,6 +74,7 @@ pub fn generate(
     tokens: &dyn TokenProvider,
     locator: &str,
     replace: bool,
+    usual: &Usual<'_>,
     operator: People<'_>,
 ) -> Result<InspectedToken, Failure> {
     let mut token = tokens.open(locator)?;
@@ -83,7 +93,14 @@ pub fn generate(
     };
     operator.notice(Notice::Step("checking the new keys".into()));
     token.check_keys(&pin)?;
-    seen(token.as_mut(), Some(keys), false)
+    let seen = seen(token.as_mut(), Some(keys), false, usual)?;
+    if let Some(unfit) = seen.shown.as_ref().and_then(|shown| shown.unfit.as_ref()) {
+        operator.notice(Notice::Warning(format!(
+            "the keys are made, and a vault would not take them: {}",
+            unfit.what
+        )));
+    }
+    Ok(seen)
 }
 
 /// Whether there is a key of ours, or one in the place of ours.

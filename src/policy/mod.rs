@@ -9,7 +9,7 @@ mod sealed;
 
 pub use access::{Access, Quorum, Touch};
 pub use explain::{Explained, SetAccess, explain};
-pub use panel::{Held, Losses, Member, Panel};
+pub use panel::{Held, Losses, Member, Panel, firmware};
 pub use plan::{CannotSign, Difference, Next, Plan, Proof, RoleChange, Signers, Stale, Worse};
 pub use sealed::{
     Ending, Exposure, Partners, SealedKey, SealedSet, differs, newcomers, sealed_sets,

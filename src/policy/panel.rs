@@ -1,7 +1,8 @@
 //! The people of one role who can contribute to something, and how many of them may be lost.
 
+use crate::attestation::firmware_told;
 use crate::format::{EnrolledToken, Manifest};
-use crate::model::{Digest, Name, Presence, Role, TokenIdentity};
+use crate::model::{Digest, Firmware, Name, Presence, Role, TokenIdentity};
 
 /// A token in somebody's hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Held {
     pub identity: TokenIdentity,
     /// What it proves.
     pub presence: Presence,
+    /// Its firmware, where its attestation tells.
+    pub firmware: Option<Firmware>,
 }
 
 impl Held {
@@ -21,8 +24,14 @@ impl Held {
             id: token.id(),
             identity: token.identity.clone(),
             presence: token.keys.presence,
+            firmware: firmware(token),
         }
     }
+}
+
+/// The firmware that a token's attestation tells.
+pub fn firmware(token: &EnrolledToken) -> Option<Firmware> {
+    firmware_told(&token.attestation.as_ref()?.seal)
 }
 
 /// A person with at least one token that can contribute.

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use super::access::{Access, Touch};
 use super::panel::{Held, Losses, Panel};
 use super::sealed::{Ending, Exposure, SealedSet, differs, newcomers, sealed_sets};
-use crate::format::{EnrolledToken, Manifest, Rotator};
+use crate::attestation::RootName;
+use crate::format::{EnrolledToken, Manifest, Policy, Rotator};
 use crate::ledger::VaultState;
 use crate::manifest::Chain;
-use crate::model::{Digest, Name, Role, TokenIdentity};
+use crate::model::{Digest, Firmware, Name, Role, TokenIdentity};
 
 /// One thing that is different.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,19 @@ pub enum Difference {
         /// After.
         to: u8,
     },
+    /// Another firmware is the oldest that is taken.
+    Firmware {
+        /// Before.
+        from: Firmware,
+        /// After.
+        to: Firmware,
+    },
+    /// Whether the PIN once a session is enough.
+    PinOnce(bool),
+    /// A root of attestation is trusted.
+    RootAdded(RootName),
+    /// A root is trusted no more.
+    RootRemoved(RootName),
     /// A new compartment.
     CompartmentAdded(Name),
     /// A machine may seal.
@@ -106,6 +120,17 @@ pub enum Worse {
         /// After.
         to: usize,
     },
+    /// Tokens are taken that were refused before for their firmware.
+    OlderFirmware {
+        /// Before.
+        from: Firmware,
+        /// After.
+        to: Firmware,
+    },
+    /// Tokens are taken that ask for the PIN once a session.
+    PinOnce,
+    /// Whoever has the key of this root can say of any key that it takes a touch.
+    RootTrusted(RootName),
     /// Every opening proved a touch, and not every one will.
     LessTouch,
     /// Nobody can open what is sealed now, until it is sealed anew: too few of those whom it is sealed to
@@ -340,6 +365,7 @@ fn differences(before: &Manifest, after: &Manifest, lost: &BTreeSet<Digest>) -> 
             found.push(Difference::Threshold { role, from, to });
         }
     }
+    found.extend(token_rules(&before.policy, &after.policy));
     let new = |name: &&Name| !before.compartments.contains(name);
     let compartments = after.compartments.iter().filter(new).cloned();
     found.extend(compartments.map(Difference::CompartmentAdded));
@@ -354,6 +380,42 @@ fn differences(before: &Manifest, after: &Manifest, lost: &BTreeSet<Digest>) -> 
         .filter(|r| !before.rotators.contains(r));
     found.extend(new.cloned().map(Difference::RotatorAdded));
     found
+}
+
+fn token_rules(before: &Policy, after: &Policy) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let (from, to) = (before.min_firmware, after.min_firmware);
+    if from != to {
+        found.push(Difference::Firmware { from, to });
+    }
+    if before.allow_pin_once != after.allow_pin_once {
+        found.push(Difference::PinOnce(after.allow_pin_once));
+    }
+    let gone = roots_beyond(before, after);
+    found.extend(gone.map(Difference::RootRemoved));
+    let new = roots_beyond(after, before);
+    found.extend(new.map(Difference::RootAdded));
+    found
+}
+
+/// The roots that one policy has and the other has not.
+fn roots_beyond<'p>(one: &'p Policy, other: &'p Policy) -> impl Iterator<Item = RootName> + 'p {
+    let roots = one.attestation_roots.iter();
+    roots
+        .filter(|root| !other.attestation_roots.contains(root))
+        .map(|root| RootName::of(&root.0))
+}
+
+/// What is asked of tokens, where it is less than before.
+fn weaker_rules(before: &Policy, after: &Policy) -> Vec<Worse> {
+    let weaker = |difference| match difference {
+        Difference::Firmware { from, to } if to < from => Some(Worse::OlderFirmware { from, to }),
+        Difference::PinOnce(true) => Some(Worse::PinOnce),
+        Difference::RootAdded(root) => Some(Worse::RootTrusted(root)),
+        _ => None,
+    };
+    let rules = token_rules(before, after).into_iter();
+    rules.filter_map(weaker).collect()
 }
 
 fn holds(manifest: &Manifest, name: &Name, role: Role) -> bool {
@@ -394,6 +456,7 @@ fn worse(
             });
         }
     }
+    found.extend(weaker_rules(&before.policy, &after.policy));
     let touch = |manifest| Access::opening(manifest).touch();
     if touch(before) == Touch::Always && touch(after) != Touch::Always {
         found.push(Worse::LessTouch);

@@ -6,6 +6,7 @@ mod bytes;
 mod clock;
 mod facts;
 mod failures;
+#[path = "../common/certificates.rs"]
 mod made;
 mod meets;
 mod path;

@@ -132,6 +132,7 @@ impl Intruder {
                 },
                 presence: Presence::None,
             },
+            attestation: None,
         }
     }
 

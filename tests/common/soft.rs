@@ -5,12 +5,17 @@
 
 use std::sync::LazyLock;
 
+#[path = "certificates.rs"]
+pub mod certificates;
+
 use breakglass::crypto::{Entropy, EphemeralKey, NoEntropy, Operation, P256Public, SoftwareSigner};
 use breakglass::format::dsse::{Document, Envelope, EnvelopeSignature};
-use breakglass::format::{Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds, digest};
+use breakglass::format::{
+    Certificate, Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds, digest,
+};
 use breakglass::model::{
-    Digest, Name, Presence, Role, SealKey, SealSuite, SignAlgorithm, SignKey, Timestamp,
-    TokenIdentity, TokenKeys, TokenKind,
+    Attestation, Digest, Firmware, Name, Presence, Role, SealKey, SealSuite, SignAlgorithm,
+    SignKey, Timestamp, TokenIdentity, TokenKeys, TokenKind,
 };
 use breakglass::ports::{KeyReply, KeyRequest, OnTouch, PinStatus, Token, TokenError};
 use breakglass::secret::{Pin, SharedSecret, SigningSeed};
@@ -158,15 +163,36 @@ impl SoftToken {
             model: "software".to_owned(),
         };
         Self {
-            enrolled: EnrolledToken { identity, keys },
+            enrolled: EnrolledToken {
+                identity,
+                keys,
+                attestation: None,
+            },
             seal,
             sign,
             uses: 0,
         }
     }
 
+    /// The same keys in a YubiKey that takes a touch for each use, and says so by an authority of the tests.
     pub fn touched(mut self) -> Self {
-        self.enrolled.keys.presence = Presence::Touch;
+        let EnrolledToken {
+            identity,
+            keys,
+            attestation,
+        } = &mut self.enrolled;
+        let number = digest(identity.label.as_bytes()).0;
+        let serial = u32::from_be_bytes([number[0], number[1], number[2], number[3]]);
+        identity.kind = TokenKind::Piv;
+        identity.locator = format!("piv:{serial}");
+        identity.serial = serial.to_string();
+        keys.presence = Presence::Touch;
+        let of = |slot, point| certificates::attestation(serial, slot, point).der();
+        *attestation = Some(Attestation {
+            seal: of(0x9d, &keys.seal.public),
+            sign: of(0x9c, &keys.sign.public),
+            device: certificates::old().device.der(),
+        });
         self
     }
 
@@ -241,6 +267,10 @@ impl Token for SoftToken {
         Ok(self.enrolled.keys.clone())
     }
 
+    fn attestation(&mut self) -> Result<Option<Attestation>, TokenError> {
+        Ok(self.enrolled.attestation.clone())
+    }
+
     fn generate(&mut self, _: &Pin) -> Result<TokenKeys, TokenError> {
         Err(TokenError::KeyExists {
             token: self.enrolled.identity.to_string(),
@@ -305,8 +335,13 @@ pub fn token<'p>(people: &'p mut [Person], label: &str) -> &'p mut SoftToken {
         .expect("there is such a token")
 }
 
+/// The root of the tests' attestations.
+pub fn root() -> Certificate {
+    Certificate(certificates::old().root.der())
+}
+
 /// The first manifest of these people: thresholds `ic`, `bgo` and `so`, the rotator `rotator`, the
-/// compartments `prod` and `test`, no touch needed.
+/// compartments `prod` and `test`, no touch needed, the tests' root of attestation.
 pub fn manifest(people: &[Person], thresholds: [u8; 3]) -> Manifest {
     let [ic, bgo, so] = thresholds;
     Manifest {
@@ -320,6 +355,9 @@ pub fn manifest(people: &[Person], thresholds: [u8; 3]) -> Manifest {
             rotate_days: 30,
             max_lease_minutes: 240,
             grace_minutes: 60,
+            min_firmware: Firmware(5, 7, 0),
+            allow_pin_once: false,
+            attestation_roots: vec![root()],
         },
         thresholds: Thresholds { ic, bgo, so },
         custodians: people.iter().map(custodian).collect(),

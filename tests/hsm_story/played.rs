@@ -238,6 +238,9 @@ fn found(folder: &Path, tokens: &dyn TokenProvider, carols: &str, people: &mut B
             rotate_days: 30,
             max_lease_minutes: 240,
             grace_minutes: 60,
+            min_firmware: breakglass::model::Firmware(5, 7, 0),
+            allow_pin_once: false,
+            attestation_roots: Vec::new(),
         },
     };
     breakglass::ops::found(&world, &founding, people).unwrap_or_else(|e| panic!("{e}"));

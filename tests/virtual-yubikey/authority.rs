@@ -150,7 +150,7 @@ pub fn attest(state: &State, number: u8, slot: &Slot) -> Fallible<Vec<u8>> {
         .ok_or("there is no attestation key")?
         .key;
     let [major, minor, patch] = state.firmware;
-    let serial = tlv(0x02, &integer(state.shown_serial()));
+    let serial = tlv(0x02, &integer(state.serial));
     let profile = Profile {
         subject: Name::from_str(&format!("CN=YubiKey PIV Attestation {number:02x}"))?,
         issuer: subject_of(state)?,

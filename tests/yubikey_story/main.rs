@@ -12,5 +12,6 @@ mod rack;
 mod scene;
 
 mod ceremony;
+mod enrolment;
 mod preparing;
 mod safe;

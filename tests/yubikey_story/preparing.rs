@@ -7,10 +7,29 @@ fn a_card_from_the_factory_is_prepared_in_one_act() {
     let safe = Safe::new(&["deploy"], &format!("--readers 1 --card {ALICE}"));
     safe.prepare(ALICE, PIN_ALICE);
     let uri = format!("piv:{ALICE}");
-    let seen = safe.scene.run(&["token", "inspect", &uri]).ended(0);
-    for told in ["3 tries left", "each use takes a touch", "11112222"] {
+    let root = safe.root();
+    let inspect = ["token", "inspect", &uri, "--attestation-root", &root];
+    let seen = safe.scene.run(&inspect).ended(0);
+    for told in [
+        "3 tries left",
+        "each use takes a touch",
+        "11112222",
+        "seal key in slot 9d: PIN always, touch always",
+        "sign key in slot 9c: PIN always, touch always",
+        "5.7.1",
+        "\"Virtual YubiKey PIV Root CA Serial 1\"",
+        "a new vault takes it",
+    ] {
         assert!(seen.text.contains(told), "{told}: {seen}");
     }
+    let json = safe.scene.run(&["token", "inspect", &uri, "--json"]);
+    let seen = json.ended(0).json();
+    // Under Yubico's roots alone nothing is known of it.
+    assert_eq!(seen["attested"]["evidence"], serde_json::Value::Null);
+    let code = &seen["attested"]["unfit"]["code"];
+    assert_eq!(code, "attestation-root-unknown");
+    let seen = safe.scene.run(&["token", "inspect", &uri]).ended(0);
+    assert!(seen.text.contains("and nothing shows it"), "{seen}");
     // A second time nothing is overwritten, and nobody is asked for anything.
     let again = safe.scene.run(&["token", "generate", &uri]).ended(4);
     assert!(again.error.contains("holds keys already"), "{again}");

@@ -39,7 +39,8 @@ impl Safe {
 
     /// `token generate` on a card from the factory.
     pub fn prepare(&self, serial: u32, pin: &str) {
-        let mut pty = self.start(&["token", "generate", &format!("piv:{serial}")]);
+        let (uri, root) = (format!("piv:{serial}"), self.root());
+        let mut pty = self.start(&["token", "generate", &uri, "--attestation-root", &root]);
         pty.expect("New PIN for").send_line(pin);
         pty.expect("once more: ").send_line(pin);
         pty.expect("New PUK").send_line(PUK);
@@ -48,15 +49,22 @@ impl Safe {
         assert_eq!(seen.code, 0, "{seen}");
     }
 
-    /// `init` with the two of them, and further options.
+    /// `init` with the two of them, the rack's root of attestation, and further options.
     pub fn found(&self, options: &[&str]) {
         let (ic, bgo) = (format!("alice=piv:{ALICE}"), format!("bob=piv:{BOB}"));
+        let root = self.root();
         let mut args = vec!["init", "acme", "--ic", &ic, "--bgo", &bgo];
+        args.extend(["--attestation-root", &root]);
         args.extend(options);
         self.auto_touch(true);
         let answers = [("PIN of alice", PIN_ALICE), ("PIN of bob", PIN_BOB)];
         self.scene.at_terminal(&args, &answers).ended(0);
         self.auto_touch(false);
+    }
+
+    /// The file with the root of the rack's attestations.
+    pub fn root(&self) -> String {
+        self.rack.attestation_root().display().to_string()
     }
 
     pub fn auto_touch(&self, on: bool) {

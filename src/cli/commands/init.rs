@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::roots;
 use crate::cli::app::App;
 use crate::cli::args::{self, Init};
 use crate::cli::config::{Config, Module};
@@ -18,7 +19,7 @@ pub fn run(app: &App, init: Init) -> Result<ExitCode, Failure> {
         .station_name
         .clone()
         .map_or_else(|| app.station_name(), Ok)?;
-    let founding = founding(init);
+    let founding = founding(init)?;
     let is_new = std::fs::symlink_metadata(&path).is_err();
     let store = DirStore::found(&path)?;
     let founded = app
@@ -44,13 +45,13 @@ pub fn run(app: &App, init: Init) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn founding(init: Init) -> Founding {
+fn founding(init: Init) -> Result<Founding, Failure> {
     let mut founders = Vec::new();
     gather(&mut founders, Role::Ic, init.ic);
     gather(&mut founders, Role::Bgo, init.bgo);
     gather(&mut founders, Role::So, init.so);
     let security = founders.iter().any(|founder| founder.role == Role::So);
-    Founding {
+    Ok(Founding {
         vault: init.name,
         founders,
         thresholds: Thresholds {
@@ -64,8 +65,11 @@ fn founding(init: Init) -> Founding {
             rotate_days: init.rotate_days,
             max_lease_minutes: init.max_lease,
             grace_minutes: init.grace,
+            min_firmware: init.min_firmware,
+            allow_pin_once: init.allow_pin_once,
+            attestation_roots: roots::read(&init.roots.attestation_root)?,
         },
-    }
+    })
 }
 
 /// One person with several tokens is one founder; one name in two roles stays two, and is refused later.

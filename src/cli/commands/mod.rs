@@ -1,5 +1,6 @@
 //! One file per command: from arguments to a deed, and from what it returns to words.
 
+mod attested;
 mod close;
 mod credential;
 mod generated;
@@ -11,6 +12,7 @@ mod plan;
 mod plan_json;
 mod policy;
 mod profiles;
+mod roots;
 mod rotate;
 mod status;
 mod token;
@@ -43,6 +45,7 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
             dry_run,
         } => people::threshold(&app, role, count, dry_run),
         Command::Policy(Policy::Explain { compartments }) => policy::run(&app, &compartments),
+        Command::Policy(Policy::Set(rules)) => people::token_rules(&app, rules),
         Command::Compartment(Compartment::List) => people::list_compartments(&app),
         Command::Compartment(Compartment::Add { name, dry_run }) => {
             people::add_compartment(&app, name, dry_run)

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use super::{plan, plan_json};
+use super::{plan, plan_json, roots};
 use crate::cli::app::App;
-use crate::cli::args::{Custodian, DryRun, Rotator};
+use crate::cli::args::{Custodian, DryRun, PolicySet, Rotator};
 use crate::cli::terminal::Terminal;
 use crate::cli::{output, render, words};
 use crate::format::{self, Manifest};
 use crate::model::{Class, Digest, Failure, Name, Role, TokenIdentity};
-use crate::ops::{self, Change};
+use crate::ops::{self, Change, TokenRules};
+use crate::policy::firmware;
 use crate::ports::Operator;
 
 /// Shows the people and their tokens.
@@ -25,7 +26,7 @@ pub fn list_custodians(app: &App) -> Result<ExitCode, Failure> {
             }));
             return Ok(ExitCode::SUCCESS);
         }
-        let header = ["NAME", "ROLE", "TOKEN", "SERIAL", "PRESENCE"];
+        let header = ["NAME", "ROLE", "TOKEN", "SERIAL", "PRESENCE", "FIRMWARE"];
         let mut rows = vec![header.map(str::to_owned).to_vec()];
         for (custodian, token) in manifest.tokens() {
             rows.push(vec![
@@ -34,6 +35,7 @@ pub fn list_custodians(app: &App) -> Result<ExitCode, Failure> {
                 token.identity.label.clone(),
                 token.identity.serial.clone(),
                 words::presence(token.keys.presence).to_owned(),
+                words::firmware(firmware(token)),
             ]);
         }
         output::text(&render::table(&rows));
@@ -197,6 +199,21 @@ fn names(
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Changes what is asked of tokens.
+pub fn token_rules(app: &App, given: PolicySet) -> Result<ExitCode, Failure> {
+    let rules = TokenRules {
+        min_firmware: given.min_firmware,
+        pin_once: match (given.allow_pin_once, given.refuse_pin_once) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        },
+        add_roots: roots::read(&given.add_root)?,
+        remove_roots: given.remove_root,
+    };
+    change(app, given.dry_run, |_| Ok(Change::Tokens(rules)))
 }
 
 /// Plans a change, shows the plan, has it signed and says what is in force then.

@@ -60,6 +60,17 @@ fn different(difference: &Difference) -> (char, String) {
         Difference::Threshold { role, from, to } => {
             ('*', format!("threshold of {role}: {to} instead of {from}"))
         }
+        Difference::Firmware { from, to } => (
+            '*',
+            format!("a YubiKey has firmware {to} or newer, instead of {from}"),
+        ),
+        Difference::PinOnce(true) => (
+            '*',
+            "a YubiKey may ask for the PIN once a session, not only at each use".to_owned(),
+        ),
+        Difference::PinOnce(false) => ('*', "a YubiKey asks for the PIN at each use".to_owned()),
+        Difference::RootAdded(root) => ('+', format!("attestation root {}", words::root(root))),
+        Difference::RootRemoved(root) => ('-', format!("attestation root {}", words::root(root))),
         Difference::CompartmentAdded(name) => ('+', format!("compartment {name}")),
         Difference::RotatorAdded(rotator) => (
             '+',
@@ -194,6 +205,18 @@ pub fn worse_words(worse: &Worse) -> String {
         Worse::FewerNeeded { role, from, to } => {
             format!("{to} of {role} will be enough, where it took {from}")
         }
+        Worse::OlderFirmware { from, to } => {
+            format!("YubiKeys with firmware {to} will be taken, where it had to be {from}")
+        }
+        Worse::PinOnce => {
+            "YubiKeys will be taken on which another program could ride on a PIN that was \
+                           typed for us"
+                .to_owned()
+        }
+        Worse::RootTrusted(root) => format!(
+            "whoever has the key of {} can say of any key that it takes a touch",
+            words::root(root)
+        ),
         Worse::LessTouch => "an opening will be possible without any touch".to_owned(),
         Worse::Locked {
             compartment,

@@ -60,6 +60,16 @@ fn difference(difference: &Difference) -> Value {
         Difference::Threshold { role, from, to } => {
             json!({ "kind": "threshold", "role": role, "from": from, "to": to })
         }
+        Difference::Firmware { from, to } => {
+            json!({ "kind": "min-firmware", "from": from, "to": to })
+        }
+        Difference::PinOnce(allowed) => json!({ "kind": "pin-once", "allowed": allowed }),
+        Difference::RootAdded(root) => json!({
+            "kind": "root-added", "name": root.name, "fingerprint": root.fingerprint,
+        }),
+        Difference::RootRemoved(root) => json!({
+            "kind": "root-removed", "name": root.name, "fingerprint": root.fingerprint,
+        }),
         Difference::CompartmentAdded(name) => json!({ "kind": "compartment-added", "name": name }),
         Difference::RotatorAdded(rotator) => json!({
             "kind": "rotator-added", "name": rotator.name, "key": key(&rotator.public),
@@ -99,6 +109,9 @@ fn worse(worse: &Worse) -> Value {
     let kind = match worse {
         Worse::NoneToLose { .. } => "none-to-lose",
         Worse::FewerNeeded { .. } => "fewer-needed",
+        Worse::OlderFirmware { .. } => "older-firmware",
+        Worse::PinOnce => "pin-once",
+        Worse::RootTrusted(_) => "root-trusted",
         Worse::LessTouch => "less-touch",
         Worse::Locked { .. } => "locked",
     };

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::attestation::RootName;
 use crate::cli::app::App;
 use crate::cli::words::{self, wrapped};
 use crate::cli::{output, render};
+use crate::format::Policy;
 use crate::model::{Failure, Name, TokenIdentity};
 use crate::ops;
 use crate::policy::{Access, Explained, Exposure, Held, Losses, Panel, Quorum, SetAccess, Touch};
@@ -60,6 +62,8 @@ fn text(explained: &Explained<'_>) -> String {
         false,
     );
     text.push_str(&changing);
+    text.push_str("\nWhat a YubiKey must be, to be enrolled\n");
+    text.push_str(&token_rules(&explained.manifest.policy));
     text.push_str("\nAlone\n");
     text.push_str(&alone(explained));
     text
@@ -196,11 +200,34 @@ fn tokens(access: &Access) -> String {
                     token.identity.label.clone(),
                     token.identity.serial.clone(),
                     words::presence(token.presence).to_owned(),
+                    words::firmware(token.firmware),
                 ]);
             }
         }
     }
     render::table(&rows)
+}
+
+fn token_rules(policy: &Policy) -> String {
+    let pin = if policy.allow_pin_once {
+        "at each use, or once a session"
+    } else {
+        "at each use"
+    };
+    let mut text = wrapped(
+        "    ",
+        "    ",
+        &format!(
+            "firmware {} or newer; its keys made in it, with a touch at each use and the PIN {pin}; all of it \
+             attested up to one of Yubico's roots",
+            policy.min_firmware
+        ),
+    );
+    for own in &policy.attestation_roots {
+        let root = words::root(&RootName::of(&own.0));
+        text.push_str(&wrapped("    or to  ", "           ", &root));
+    }
+    text
 }
 
 fn alone(explained: &Explained<'_>) -> String {
@@ -311,6 +338,7 @@ pub fn held(token: &Held) -> Value {
         "label": token.identity.label,
         "serial": token.identity.serial,
         "presence": token.presence,
+        "firmware": token.firmware,
     })
 }
 

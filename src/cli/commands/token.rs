@@ -2,14 +2,16 @@
 
 use std::process::ExitCode;
 
-use super::profiles;
+use super::{attested, profiles, roots};
 use crate::cli::app::App;
-use crate::cli::args::Token;
+use crate::cli::args::{OwnRoots, Token};
 use crate::cli::terminal::Terminal;
 use crate::cli::{output, render};
+use crate::manifest;
 use crate::model::{Failure, Presence};
-use crate::ops::{self, InspectedToken};
-use crate::ports::{Notice, Operator, PinStatus, TokenProvider};
+use crate::ops::{self, InspectedToken, Usual};
+use crate::ports::{Clock, Notice, Operator, PinStatus, TokenProvider};
+use crate::system::SystemClock;
 use crate::token::pkcs11::Pkcs11Provider;
 
 /// Looks at tokens or prepares one.
@@ -47,16 +49,36 @@ pub fn run(app: &App, command: Token) -> Result<ExitCode, Failure> {
             output::text(&render::table(&rows));
             say_what_is_known(app, &tokens.pkcs11)?;
         }
-        Token::Inspect { uri } => show(app, &ops::token_inspect(&tokens, &uri)?),
-        Token::Generate { uri, replace_keys } => {
+        Token::Inspect { uri, roots } => {
+            let seen = with_roots(&roots, |usual| ops::token_inspect(&tokens, &uri, usual))?;
+            show(app, &seen);
+        }
+        Token::Generate {
+            uri,
+            replace_keys,
+            roots,
+        } => {
             let mut terminal = Terminal::default();
-            show(
-                app,
-                &ops::token_generate(&tokens, &uri, replace_keys, &mut terminal)?,
-            );
+            let made = with_roots(&roots, |usual| {
+                ops::token_generate(&tokens, &uri, replace_keys, usual, &mut terminal)
+            })?;
+            show(app, &made);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a deed with what a new vault would ask of tokens, under Yubico's roots and these.
+fn with_roots<T>(
+    roots: &OwnRoots,
+    deed: impl FnOnce(&Usual<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let policy = roots::usual(roots::read(&roots.attestation_root)?);
+    deed(&Usual {
+        policy: &policy,
+        roots: &manifest::roots(&policy)?,
+        now: SystemClock.now(),
+    })
 }
 
 /// What people have to know of the tokens before they rely on them, and which modules are not looked at.
@@ -81,6 +103,7 @@ fn show(app: &App, token: &InspectedToken) {
             "keys": token.keys,
             "id": token.keys.as_ref().map(crate::model::TokenKeys::id),
             "cautions": token.cautions,
+            "attested": token.shown.as_ref().map(attested::document),
         }));
         return;
     }
@@ -100,7 +123,8 @@ fn show(app: &App, token: &InspectedToken) {
         ]),
         Some(keys) => {
             let presence = match keys.presence {
-                Presence::Touch => "each use takes a touch",
+                Presence::Touch if attested::is_shown(token) => "each use takes a touch",
+                Presence::Touch => "it says that each use takes a touch, and nothing shows it",
                 Presence::None => "none: the PIN alone",
             };
             rows.push(vec![
@@ -115,6 +139,7 @@ fn show(app: &App, token: &InspectedToken) {
             rows.push(vec!["id".to_owned(), keys.id().to_string()]);
         }
     }
+    rows.extend(token.shown.iter().flat_map(attested::rows));
     for caution in &token.cautions {
         rows.push(vec!["mind".to_owned(), caution.clone()]);
     }

@@ -4,7 +4,15 @@ from . import chain, envelope, ledger, text
 from .fault import need
 from .vault import Vault, numbered, write
 
-POLICY = {"allow_no_touch": True, "rotate_days": 30, "max_lease_minutes": 240, "grace_minutes": 0}
+POLICY = {
+    "allow_no_touch": True,
+    "rotate_days": 30,
+    "max_lease_minutes": 240,
+    "grace_minutes": 0,
+    "min_firmware": "5.7.0",
+    "allow_pin_once": False,
+    "attestation_roots": [],
+}
 
 
 def first(custodians, thresholds, rotators, nonce, created):

@@ -1,6 +1,6 @@
 """The manifest: its form, and what makes it sound (section 4)."""
 
-from . import envelope, keys, shape, text
+from . import attestation, envelope, keys, shape, text
 from .fault import Fault, need
 
 BYTE, WORD = shape.ranged(0, 2**8 - 1), shape.ranged(0, 2**32 - 1)
@@ -21,6 +21,9 @@ TOKEN = shape.record(
         sign=shape.record(algorithm=shape.one_of(*keys.SIGN_KEYS, "ed25519"), public=text.from_base64),
         presence=shape.one_of("none", "touch"),
     ),
+    attestation=shape.maybe(
+        shape.record(seal=text.from_base64, sign=text.from_base64, device=text.from_base64)
+    ),
 )
 SHAPE = shape.record(
     vault=text.name,
@@ -33,6 +36,9 @@ SHAPE = shape.record(
         rotate_days=WORD,
         max_lease_minutes=WORD,
         grace_minutes=WORD,
+        min_firmware=lambda value: attestation.firmware(shape.string(value)),
+        allow_pin_once=shape.boolean,
+        attestation_roots=shape.several(text.from_base64),
     ),
     thresholds=shape.record(ic=BYTE, bgo=BYTE, so=BYTE),
     custodians=shape.several(
@@ -74,6 +80,7 @@ def check_sound(manifest):
     body = manifest.body
     _custodians(body)
     _thresholds(manifest)
+    _evidence(body)
     _presence(manifest)
     _rotators(body)
     policy = body["policy"]
@@ -102,13 +109,30 @@ def _custodians(body):
     need(all(custodian["tokens"] for custodian in body["custodians"]), "unsound", "nobody without a token")
     tokens = [token for custodian in body["custodians"] for token in custodian["tokens"]]
     identities = [token["identity"] for token in tokens]
-    _once(((one["kind"], one["manufacturer"], one["serial"]) for one in identities), "a device")
+    _once(map(_device, identities), "a device")
     _once((token["keys"][use]["public"] for token in tokens for use in ("seal", "sign")), "a key")
     for token in tokens:
         need(keys.token_id(token["keys"]) not in body["retired"], "unsound", "a token is retired")
         seal, sign = token["keys"]["seal"], token["keys"]["sign"]
         _key_of(keys.SEAL_KEYS, seal["suite"], seal["public"])
         _key_of(keys.SIGN_KEYS, sign["algorithm"], sign["public"])
+
+
+def _device(identity):
+    """A YubiKey's serial number is attested; who made it is a word."""
+    kind = identity["kind"]
+    return (kind, None if kind == "piv" else identity["manufacturer"], identity["serial"])
+
+
+def _evidence(body):
+    """YubiKeys, and they alone, have an attestation, and therefore a touch."""
+    roots = attestation.Roots(body["policy"]["attestation_roots"])
+    for token in (token for custodian in body["custodians"] for token in custodian["tokens"]):
+        is_yubikey = token["identity"]["kind"] == "piv"
+        need((token["attestation"] is not None) == is_yubikey, "unsound", "an attestation")
+        need((token["keys"]["presence"] == "touch") == is_yubikey, "unsound", "presence without evidence")
+        if is_yubikey:
+            attestation.check(token, body["policy"], roots)
 
 
 def _thresholds(manifest):

@@ -39,8 +39,8 @@ def point_of(private):
 class Token:
     """A token with both keys in software. `rsa` are two private RSA keys, for the OAEP suite."""
 
-    def __init__(self, label, rsa=None, presence="none"):
-        self.label, self.presence = label, presence
+    def __init__(self, label, rsa=None):
+        self.label = label
         self.seal_key, self.sign_key = rsa or (p256_of("seal " + label), p256_of("sign " + label))
         self.is_rsa = rsa is not None
 
@@ -79,9 +79,9 @@ class Token:
         pair = {
             "seal": {"suite": suite, "public": text.to_base64(self._public(self.seal_key))},
             "sign": {"algorithm": algorithm, "public": text.to_base64(self._public(self.sign_key))},
-            "presence": self.presence,
+            "presence": "none",
         }
-        return {"identity": identity, "keys": pair}
+        return {"identity": identity, "keys": pair, "attestation": None}
 
     @property
     def id(self):
@@ -90,6 +90,9 @@ class Token:
             {**plain[use], "public": text.from_base64(plain[use]["public"])} for use in ("seal", "sign")
         )
         return keys.token_id({"seal": seal, "sign": sign})
+
+    def public(self, use):
+        return self._public(self.seal_key if use == "seal" else self.sign_key)
 
     def _public(self, private):
         return keys.spki(private.public_key()) if self.is_rsa else point_of(private)

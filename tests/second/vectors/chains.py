@@ -1,7 +1,8 @@
 """Manifests: their form, what makes them sound, and how they follow each other (section 4)."""
 
-from vaultformat import chain, founding, soft, text, world
+from vaultformat import chain, founding, soft, text, world, yubikey
 
+from . import attested
 from .cases import File, blob, bytes_of, changed, dumps, without
 
 SUBJECT = "manifests"
@@ -30,6 +31,7 @@ def make():
     _founding(file)
     _following(file)
     _signatures(file)
+    attested.add(file)
     return file
 
 
@@ -174,16 +176,15 @@ def _founding(file):
         "founding: thresholds, a spare, RSA and a security officer",
         founding.signed(many.manifest(), many.all()),
     )
-    touched = soft.Token("alice", presence="touch")
-    made = changed(first([("alice", "ic", [touched]), ("bob", "bgo", [BOB])]), "policy.allow_no_touch", False)
-    good(file, "founding: a touch in one role is enough", signed(made, touched, BOB))
-    mixed = [("alice", "ic", [touched, SPARE]), ("bob", "bgo", [BOB])]
-    bad(
-        file,
-        "founding: a spare without touch",
-        "unsound",
-        signed(changed(first(mixed), "policy.allow_no_touch", False), touched, SPARE, BOB),
-    )
+    touched = yubikey.YubiKey("alice", 31_234_567)
+
+    def of(tokens):
+        made = first([("alice", "ic", tokens), ("bob", "bgo", [BOB])])
+        made = changed(made, "policy.attestation_roots", [text.to_base64(yubikey.ROOT.der)])
+        return signed(changed(made, "policy.allow_no_touch", False), *tokens, BOB)
+
+    good(file, "founding: a touch in one role is enough", of([touched]))
+    bad(file, "founding: a spare without touch", "unsound", of([touched, SPARE]))
     bad(file, "founding: version 2 as the first", "chain", signed(changed(plain, "version", 2), ALICE, BOB))
     bad(
         file,
@@ -258,7 +259,9 @@ def _following(file):
     broken("a token changes hands", moved)
     other_role = changed(plain, "custodians.1.role", "bgo")
     broken("a custodian changes the role", changed(other_role, "thresholds.ic", 1))
-    broken("a token's presence changes", changed(plain, "custodians.0.tokens.0.keys.presence", "touch"))
+    touched = changed(plain, "policy.attestation_roots", [text.to_base64(yubikey.ROOT.der)])
+    touched = changed(touched, "custodians.0.tokens.0", yubikey.YubiKey("alice", 31_234_567).plain())
+    broken("a token's presence changes", touched)
     gone = signed(retired, *quorum)
     back = {**plain, "version": 3, "previous": gone.digest.hex()}
     bad(file, "following: a retired token comes back", "chain", one, gone, signed(back, *quorum, SPARE))

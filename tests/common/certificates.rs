@@ -104,11 +104,16 @@ pub fn point(label: &str) -> [u8; 65] {
 }
 
 pub fn spki(label: &str) -> Vec<u8> {
+    spki_of(&point(label))
+}
+
+/// Of an uncompressed point.
+pub fn spki_of(point: &[u8]) -> Vec<u8> {
     let algorithm = sequence(&[
         &tlv(6, &hex("2a8648ce3d0201")),
         &tlv(6, &hex("2a8648ce3d030107")),
     ]);
-    sequence(&[&algorithm, &bits(&point(label))])
+    sequence(&[&algorithm, &bits(point)])
 }
 
 /// A BIT STRING of whole bytes.
@@ -252,6 +257,23 @@ pub fn old() -> Made {
         between: Vec::new(),
         root: authority("Test PIV Root CA", "Test PIV Root CA", "root", "root", 1),
     }
+}
+
+/// What a device with this serial number answers for a key in a slot, before it is signed.
+pub fn attestation(serial: u32, slot: u8, point: &[u8]) -> Draft {
+    let mut draft = leaf();
+    draft.subject = name(&format!("YubiKey PIV Attestation {slot:02x}"));
+    draft.spki = spki_of(point);
+    *draft.content(SERIAL) = integer(serial);
+    draft
+}
+
+/// The shortest DER INTEGER.
+fn integer(number: u32) -> Vec<u8> {
+    let bytes = u64::from(number).to_be_bytes();
+    let begins = |at: &usize| bytes[*at] != 0 || bytes[at + 1] & 0x80 != 0;
+    let first = (0..7).find(begins).unwrap_or(7);
+    tlv(2, &bytes[first..])
 }
 
 /// The shape of the newer generation: attestation, F9, PIV Attestation B 1, Attestation Intermediate B 1, root.
