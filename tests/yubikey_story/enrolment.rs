@@ -117,7 +117,7 @@ fn old_devices_and_unknown_roots_are_refused() {
 /// A slot F9 whose certificate, of the rack's root, tells firmware 4.3.2.
 fn old_f9(safe: &Safe) {
     let folder = safe.rack.folder();
-    let root = fs::read_to_string(folder.join("attestation-root.key")).expect("the rack's");
+    let root = fs::read_to_string(folder.join("attestation-issuer.key")).expect("the rack's");
     let root = data_encoding::HEXLOWER.decode(root.trim().as_bytes());
     let root = p256::SecretKey::from_slice(&root.expect("hex")).expect("a key");
     let root = root.to_pkcs8_der().expect("DER");

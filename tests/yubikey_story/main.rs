@@ -13,5 +13,6 @@ mod scene;
 
 mod ceremony;
 mod enrolment;
+mod mixed;
 mod preparing;
 mod safe;
