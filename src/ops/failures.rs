@@ -57,6 +57,17 @@ impl From<StoreError> for Failure {
             StoreError::NotAFile(..) | StoreError::NotAFolder(..) | StoreError::TooLarge(..) => {
                 Self::new(Class::Integrity, "vault-file-odd", text, LEFT_ALONE).hint(CALL)
             }
+            StoreError::Parted(ref place, _) => Self::new(
+                Class::Refused,
+                "ledger-parted",
+                text,
+                "nothing was done: both are as they were, and each by itself is whole",
+            )
+            .hint("to record the next opening: an empty folder, --ledger DIR")
+            .hint(format!(
+                "to bring what stands there home, at the main vault: breakglass ledger join {}",
+                typed(place)
+            )),
             StoreError::Exposed(ref place, _) => Self::new(
                 Class::Refused,
                 "vault-exposed",

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::join;
 use crate::cli::app::App;
 use crate::cli::args::Ledger;
 use crate::cli::{output, render};
@@ -11,22 +12,26 @@ use crate::model::{Class, Failure};
 use crate::ops::{self, LedgerReport, LoggedEntry};
 use crate::ports::StoreKey;
 
-/// Verifies or shows the ledger.
+/// Verifies, shows or joins the ledger.
 pub fn run(app: &App, command: Ledger) -> Result<ExitCode, Failure> {
+    if let Ledger::Join { dir } = command {
+        return join::run(app, &dir);
+    }
     let store = app.store()?;
     let name = app.station_name()?;
     match command {
         Ledger::Verify => {
-            let report = app.in_world(&store, name, |world, _| ops::ledger_verify(world))?;
+            let report = app.in_world(&*store, name, |world, _| ops::ledger_verify(world))?;
             verified(app, report)
         }
         Ledger::Log { incident } => {
-            let entries = app.in_world(&store, name, |world, _| {
+            let entries = app.in_world(&*store, name, |world, _| {
                 ops::ledger_log(world, incident.as_ref())
             })?;
             log(app, &entries);
             Ok(ExitCode::SUCCESS)
         }
+        Ledger::Join { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod close;
 mod credential;
+mod doctor;
+mod export;
 mod generated;
 mod init;
 mod inspect;
+mod join;
 mod ledger;
 mod people;
 mod plan;
@@ -12,6 +15,7 @@ mod plan_json;
 mod policy;
 mod profiles;
 mod rotate;
+mod safe;
 mod status;
 mod token;
 mod trust;
@@ -54,6 +58,8 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Unseal(unseal) => unseal::run(&app, unseal),
         Command::Close { incident } => close::run(&app, incident),
         Command::Status => status::run(&app),
+        Command::Doctor => doctor::run(&app),
+        Command::Vault(command) => export::run(&app, command),
         Command::Ledger(command) => ledger::run(&app, command),
         Command::Inspect { .. } | Command::Completions { .. } | Command::Man { .. } => {
             Ok(ExitCode::SUCCESS)

@@ -19,7 +19,7 @@ pub fn run(app: &App, fingerprint: &[String]) -> Result<ExitCode, Failure> {
         .hint("type all 64 digits of the card in the safe; blanks do no harm")
     })?;
     let store = app.store()?;
-    let name = app.in_world(&store, app.station_name()?, |world, _| {
+    let name = app.in_world(&*store, app.station_name()?, |world, _| {
         ops::trust(world, fingerprint)
     })?;
     if app.json() {
