@@ -16,6 +16,8 @@ pub struct LedgerReport {
     pub verified: Verified,
     /// The rotators that the manifest in force names. Names in the ledger are claims: keys count.
     pub rotators: Vec<Rotator>,
+    /// How many ledgers were joined to it that had parted from it.
+    pub joined: usize,
     /// The sealed documents that the ledger names.
     pub documents: Documents,
 }
@@ -55,6 +57,10 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
         &station.name,
         &station.signer,
     )?;
+    let joined = ledger::verify_joined(world.store, chain.vault(), journal.state(), |branch| {
+        let chain = chain.clone();
+        Journal::open(branch, chain, None, &station.name, &station.signer).map(drop)
+    })?;
     let rotators = chain.newest().rotators.clone();
     let vault = OpenVault {
         world,
@@ -64,6 +70,7 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
     Ok(LedgerReport {
         verified,
         rotators,
+        joined,
         documents: documents::documents(&vault, listed)?,
     })
 }
@@ -136,6 +143,7 @@ fn concerns(event: &Event, wanted: &Name) -> bool {
         | Event::ClosingIntended { incident, .. }
         | Event::ClosingFailed { incident, .. }
         | Event::IncidentClosed { incident } => incident == wanted,
+        Event::Carried { entry, .. } => concerns(&entry.event, wanted),
         Event::Refused { incident, .. } => incident.as_ref() == Some(wanted),
         Event::Opened { statement } => statement
             .document::<crate::format::OpenedStatement>()

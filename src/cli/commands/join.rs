@@ -9,27 +9,18 @@ use crate::cli::output;
 use crate::model::{Class, Failure, Name};
 use crate::ops;
 use crate::ports::StoreError;
-use crate::store::{DirStore, SplitStore};
+use crate::store::DirStore;
 
 /// Brings what was recorded offline into the vault's ledger; exit 10 if an incident is open then.
 pub fn run(app: &App, dir: &Path) -> Result<ExitCode, Failure> {
     app.require_whole()?;
     let medium = medium(dir)?;
-    let joined = app.in_vault(|vault, _| {
-        // A fork is told by the deed, which knows what it means.
-        let both = match SplitStore::open(app.vault_folder()?, self::medium(dir)?) {
-            Err(StoreError::Parted(..)) => None,
-            both => Some(both?),
-        };
-        match &both {
-            Some(both) => ops::join(vault, &medium, both),
-            None => ops::join(vault, &medium, &medium),
-        }
-    })?;
+    let joined = app.in_vault(|vault, _| ops::join(vault, &medium))?;
     if app.json() {
         output::json(&serde_json::json!({
             "joined": joined.entries,
             "entries": joined.size,
+            "parted": joined.parted,
             "open": joined.open,
         }));
     } else {
@@ -50,6 +41,12 @@ fn text(joined: &ops::Joined) -> String {
             joined.size
         ),
     };
+    if joined.parted {
+        text.push_str(
+            "Both ledgers had gone on. The other one is kept in the vault as evidence, an entry names both heads,\n\
+             and what was opened by it is open here.\n",
+        );
+    }
     let open: Vec<&str> = joined.open.iter().map(Name::as_str).collect();
     for incident in open {
         text.push_str(&format!(

@@ -41,6 +41,7 @@ fn verified(app: &App, report: LedgerReport) -> Result<ExitCode, Failure> {
     let LedgerReport {
         verified,
         rotators,
+        joined,
         documents,
     } = report;
     let good = documents.good;
@@ -55,6 +56,7 @@ fn verified(app: &App, report: LedgerReport) -> Result<ExitCode, Failure> {
             "entries": verified.entries,
             "root": verified.head.root,
             "documents": good,
+            "joined": joined,
             "checkpoint_ahead": verified.checkpoint_ahead.map(|ahead| ahead.size),
             "tiles": {
                 "missing": names(&derived.missing),
@@ -79,6 +81,10 @@ fn verified(app: &App, report: LedgerReport) -> Result<ExitCode, Failure> {
         ],
         vec!["head".to_owned(), verified.head.root.to_string()],
     ];
+    if joined > 0 {
+        let what = format!("{joined} ledgers that were recorded offline, kept and carried over");
+        rows.push(vec!["joined".to_owned(), what]);
+    }
     for signer in &verified.signers {
         let enrolled = if rotators.iter().any(|r| r.public == signer.key) {
             "rotator"

@@ -1,0 +1,15 @@
+//! The night at the safe: a copy of the vault that nothing is written to, no network, the ledger on another
+//! medium, and what comes of it at home.
+
+#[path = "../common/aws.rs"]
+mod aws;
+#[path = "../common/pty.rs"]
+mod pty;
+#[path = "../common/scene.rs"]
+mod scene;
+
+mod copies;
+mod doctor;
+mod joining;
+mod night;
+mod opening;
