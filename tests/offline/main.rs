@@ -3,11 +3,16 @@
 
 #[path = "../common/aws.rs"]
 mod aws;
+#[path = "../common/bench.rs"]
+mod bench;
 #[path = "../common/pty.rs"]
 mod pty;
+#[path = "../common/rack.rs"]
+mod rack;
 #[path = "../common/scene.rs"]
 mod scene;
 
+mod cards;
 mod copies;
 mod doctor;
 mod joining;

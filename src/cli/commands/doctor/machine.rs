@@ -16,7 +16,7 @@ const WRITTEN: i64 = 1_793_491_200;
 pub fn look() -> Vec<Finding> {
     [terminal(), dumps(), swap()]
         .into_iter()
-        .chain(clock())
+        .chain(clock(SystemClock.now()))
         .collect()
 }
 
@@ -78,8 +78,7 @@ fn swap() -> Finding {
     Finding::new(Level::Warning, "swap", what).mend("swapoff -a, as root")
 }
 
-fn clock() -> Option<Finding> {
-    let now = SystemClock.now();
+fn clock(now: Timestamp) -> Option<Finding> {
     let written = Timestamp::from_unix(WRITTEN);
     (now < written).then(|| {
         let what = format!(
@@ -89,4 +88,21 @@ fn clock() -> Option<Finding> {
         Finding::new(Level::Problem, "clock", what)
             .mend("date -u -s 'YYYY-MM-DD HH:MM:SS', from a watch")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_from_before_the_program_was_made_is_wrong_and_none_after_it_is() {
+        let found = clock("2020-01-01T00:00:00Z".parse().unwrap()).unwrap();
+        assert_eq!(found.level, Level::Problem);
+        assert!(
+            found.what.contains("2020-01-01") && found.what.contains("2026-11-01"),
+            "{found:?}"
+        );
+        assert_eq!(clock(Timestamp::from_unix(WRITTEN)), None);
+        assert_eq!(clock("2036-01-01T00:00:00Z".parse().unwrap()), None);
+    }
 }
