@@ -21,7 +21,8 @@ pub struct Args {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 a person is needed, 4 refused by policy, \
 5 token or PIN or touch, 6 PIN blocked or last try withheld, 7 integrity: stop and call someone, \
-8 AWS refused or unreachable, 9 half done: run it again, 10 status: something is overdue or open, \
+8 AWS refused or unreachable, 9 half done: run it again, 10 status, doctor, join: \
+something is overdue, open or in the way, \
 70 a bug. A child's own code passes through.";
 
 /// What every command takes.

@@ -209,7 +209,13 @@ impl From<JournalError> for Failure {
         let text = error.to_string();
         match error {
             JournalError::Store(store) => {
+                let read_only = matches!(store, StoreError::Unwritable(..));
                 let mut failure = Self::from(store);
+                if read_only {
+                    let other =
+                        "or let the ledger of this copy go on in another folder: --ledger DIR";
+                    failure = failure.hint(other);
+                }
                 failure.what = format!("the ledger cannot be used: {}", failure.what);
                 failure.state("nothing more was done: what cannot be recorded does not happen")
             }

@@ -167,3 +167,79 @@ fn is_ledger(key: &StoreKey) -> bool {
 fn key(text: &str) -> Result<StoreKey, StoreError> {
     StoreKey::new(text).map_err(|error| StoreError::Failed(text.to_owned(), error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> StoreKey {
+        StoreKey::new(text).unwrap()
+    }
+
+    fn two() -> (tempfile::TempDir, SplitStore) {
+        let guard = tempfile::tempdir().unwrap();
+        let vault = DirStore::found(guard.path().join("vault")).unwrap();
+        for (name, bytes) in [
+            ("manifest/00000001.json", "m"),
+            ("ledger/commit/000000000001", "one"),
+            ("ledger/checkpoint", "old"),
+        ] {
+            vault.create(&named(name), bytes.as_bytes()).unwrap();
+        }
+        let medium = SplitStore::medium(&guard.path().join("medium")).unwrap();
+        let store = SplitStore::open(vault, medium).unwrap();
+        (guard, store)
+    }
+
+    #[test]
+    fn both_are_read_as_one_and_only_the_medium_is_written() {
+        let (guard, store) = two();
+        let second = named("ledger/commit/000000000002");
+        store.create(&second, b"two").unwrap();
+        store.replace(&named("ledger/checkpoint"), b"new").unwrap();
+        assert_eq!(store.read(&second, 9).unwrap(), b"two");
+        assert_eq!(store.read(&named("ledger/checkpoint"), 9).unwrap(), b"new");
+        let listed = store.list(&named("ledger/commit")).unwrap();
+        assert_eq!(listed, [named("ledger/commit/000000000001"), second]);
+        let vault = DirStore::open(guard.path().join("vault")).unwrap();
+        assert_eq!(vault.list(&named("ledger/commit")).unwrap().len(), 1);
+        assert_eq!(vault.read(&named("ledger/checkpoint"), 9).unwrap(), b"old");
+    }
+
+    #[test]
+    fn no_commit_overlays_one_of_the_vault_and_nothing_else_is_written() {
+        let (_guard, store) = two();
+        let first = store.create(&named("ledger/commit/000000000001"), b"other");
+        assert!(
+            matches!(first, Err(StoreError::AlreadyExists(_))),
+            "{first:?}"
+        );
+        for name in ["manifest/00000002.json", "generation/main/x", "ledgers"] {
+            for written in [
+                store.create(&named(name), b"x"),
+                store.replace(&named(name), b"x"),
+            ] {
+                assert!(matches!(written, Err(StoreError::Unwritable(..))), "{name}");
+            }
+            assert!(store.read(&named(name), 9).is_err());
+        }
+    }
+
+    #[test]
+    fn two_that_differ_are_not_put_together() {
+        let (guard, store) = two();
+        let second = named("ledger/commit/000000000002");
+        store.create(&second, b"two").unwrap();
+        let open = |name: &str| DirStore::open(guard.path().join(name)).unwrap();
+        open("vault").create(&second, b"two").unwrap();
+        assert!(SplitStore::open(open("vault"), open("medium")).is_ok());
+        let third = named("ledger/commit/000000000003");
+        open("vault").create(&third, b"three").unwrap();
+        open("medium").create(&third, b"drei").unwrap();
+        let parted = SplitStore::open(open("vault"), open("medium")).err();
+        assert!(
+            matches!(parted, Some(StoreError::Parted(_, ref at)) if *at == third.to_string()),
+            "{parted:?}"
+        );
+    }
+}

@@ -39,7 +39,7 @@ fn the_whole_opening_without_a_network_on_a_copy_that_cannot_be_written() {
     let joined = home.run(&["ledger", "join", stick]).ended(10);
     assert!(joined.text.contains("breakglass close"), "{joined}");
     assert_eq!(home.open_incidents().len(), 1);
-    assert_eq!(opened(home), [key.clone()]);
+    assert_eq!(opened(home), std::slice::from_ref(&key));
     let again = home
         .run(&["ledger", "join", stick, "--json"])
         .ended(10)

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-use super::safe;
+use super::{safe, trust};
 use crate::cli::app::App;
-use crate::cli::args::{self, Vault};
+use crate::cli::args::Vault;
 use crate::cli::config::Config;
 use crate::cli::output;
 use crate::format::{digest, strict};
@@ -147,15 +147,7 @@ fn odd(what: String) -> Failure {
 }
 
 fn import(app: &App, dir: &Path, fingerprint: &[String]) -> Result<ExitCode, Failure> {
-    let fingerprint = args::fingerprint(fingerprint).map_err(|error| {
-        Failure::new(
-            Class::Usage,
-            "not-a-fingerprint",
-            error.to_string(),
-            "nothing was changed",
-        )
-        .hint("type all 64 digits of the card in the safe; blanks do no harm")
-    })?;
+    let fingerprint = trust::typed(fingerprint)?;
     let dir = std::path::absolute(dir).map_err(|error| not_an_export(dir, &error.to_string()))?;
     let pins = pins(&dir)?;
     let vault = dir.join(VAULT);

@@ -51,6 +51,15 @@ fn mark(level: Level) -> &'static str {
 
 fn text(findings: &[Finding], devices: &devices::Devices, vault: bool) -> String {
     let mut text = String::new();
+    for token in &devices.tokens {
+        let worst = token.findings.iter().map(|one| one.level).max();
+        text.push_str(&format!(
+            "{:<8} {:<14} {}\n",
+            mark(worst.unwrap_or(Level::Good)),
+            "token",
+            Shown(&token_text(token))
+        ));
+    }
     for finding in findings {
         text.push_str(&format!(
             "{:<8} {:<14} {}\n",
@@ -61,14 +70,6 @@ fn text(findings: &[Finding], devices: &devices::Devices, vault: bool) -> String
         for step in &finding.mend {
             text.push_str(&format!("{:24}-> {}\n", "", Shown(step)));
         }
-    }
-    for token in &devices.tokens {
-        text.push_str(&format!(
-            "{:<8} {:<14} {}\n",
-            "",
-            "token",
-            Shown(&token_text(token))
-        ));
     }
     text.push_str(&verdict(findings, vault));
     text

@@ -45,6 +45,12 @@ pub fn look(app: &App) -> Looked {
 }
 
 fn at(app: &App, looked: &mut Looked) -> Result<(), Failure> {
+    if let Err(error) = app.memory().check_writable() {
+        let failure = Failure::from(error);
+        looked
+            .findings
+            .push(Finding::of(Level::Problem, "station", failure));
+    }
     let seen = remembered(app)?;
     let (store, made) = store(app)?;
     looked.findings.push(anchor(seen.as_ref()));
