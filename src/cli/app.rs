@@ -108,6 +108,11 @@ impl App {
         )))
     }
 
+    /// What config.toml says of the vault and of where its ledger goes on.
+    pub fn configured(&self) -> (Option<&Path>, Option<&Path>) {
+        (self.config.vault.as_deref(), self.config.ledger.as_deref())
+    }
+
     /// The vault's own folder.
     pub fn vault_folder(&self) -> Result<DirStore, Failure> {
         vault_in(&self.vault_path()?)

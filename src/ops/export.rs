@@ -8,7 +8,9 @@ use super::open_vault::{OpenVault, key, read_chain};
 use super::trust::trust;
 use super::world::World;
 use crate::format::{Manifest, paths};
-use crate::ledger::{COMMIT_MAX, CredentialDefinition, Journal, Ledger, LedgerError, Seen};
+use crate::ledger::{
+    COMMIT_MAX, CredentialDefinition, Journal, JournalError, Ledger, LedgerError, Seen,
+};
 use crate::manifest::Pin;
 use crate::model::{AccessKeyId, Class, Digest, Failure, Name};
 use crate::ports::{Held, Remembered, Store, StoreError};
@@ -39,9 +41,16 @@ pub fn export(vault: &OpenVault<'_>, target: &dyn Store) -> Result<Exported, Fai
     let held = hold(source)?;
     // In this order: no entry is copied of which the rest is not there.
     let mut objects = 0;
-    for folder in ["ledger/commit", paths::GENERATIONS, paths::MANIFESTS] {
+    let folders = [
+        "ledger/commit",
+        "ledger/offline",
+        paths::GENERATIONS,
+        paths::MANIFESTS,
+    ];
+    for folder in folders {
         for name in source.list_all(&key(folder)?)? {
-            target.create(&name, &source.read(&name, COMMIT_MAX)?)?;
+            let bytes = source.read(&name, COMMIT_MAX)?;
+            target.create(&name, &bytes).map_err(not_copied)?;
             objects += 1;
         }
     }
@@ -49,7 +58,10 @@ pub fn export(vault: &OpenVault<'_>, target: &dyn Store) -> Result<Exported, Fai
     let fingerprint = vault.chain.vault();
     Ledger::open(target, fingerprint)
         .and_then(|mut ledger| ledger.repair())
-        .map_err(of_ledger)?;
+        .map_err(|error| match error {
+            LedgerError::Store(error) => not_copied(error),
+            other => Failure::from(JournalError::from(other)),
+        })?;
     read_back(vault, target, objects)
 }
 
@@ -100,8 +112,17 @@ fn read_back(
     })
 }
 
-fn of_ledger(error: LedgerError) -> Failure {
-    Failure::from(crate::ledger::JournalError::from(error))
+fn not_copied(error: StoreError) -> Failure {
+    match error {
+        StoreError::Unwritable(..) => Failure::new(
+            Class::Failed,
+            "export-unwritable",
+            error.to_string(),
+            "the copy before this one, if there was one, is as it was",
+        )
+        .hint("make room for a second copy beside the old one, and run the same command again"),
+        other => other.into(),
+    }
 }
 
 fn incomplete() -> Failure {

@@ -58,8 +58,38 @@ fn what_no_export_has_made_is_never_replaced() {
     export(&scene, &safe).ended(0);
     fs::rename(&safe, scene.path(".safe.old")).expect("ours");
     fs::create_dir(scene.path(".safe.new")).expect("ours");
-    export(&scene, &safe).ended(0);
+    scene.run(&["vault", "export", text(&safe)]).ended(0);
     assert!(safe.join("CARD.txt").exists() && !scene.path(".safe.old").exists());
+    // The program goes along, and runs.
+    let said = std::process::Command::new(safe.join("breakglass"))
+        .arg("--version")
+        .output();
+    assert!(said.expect("it runs").status.success());
+}
+
+#[test]
+fn a_medium_that_is_full_leaves_the_old_copy() {
+    if !possible() {
+        return;
+    }
+    let scene = Scene::sealed(&["deploy"]);
+    let medium = scene.path("medium");
+    fs::create_dir(&medium).expect("ours");
+    // Room for one copy, and then for nothing; the folder lies in a mount of the command's own.
+    let script = "mount -t tmpfs -o size=640k,mode=700 none \"$1\" && \
+        \"$2\" vault export \"$1/safe\" --without-program && cp -a \"$1/safe\" \"$1/../first\" && \
+        head -c 900000 /dev/zero 2>/dev/null > \"$1/filler\"; \
+        \"$2\" vault export \"$1/safe\" --without-program; code=$?; \
+        diff -r \"$1/safe\" \"$1/../first\" && ls -A \"$1\" && exit $code";
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", script, "sh", text(&medium)])
+        .arg(crate::scene::binary())
+        .env_clear()
+        .envs(scene.environment())
+        .output();
+    let seen = crate::scene::seen(&output.expect("unshare runs")).ended(1);
+    assert!(seen.error.contains("[export-unwritable]"), "{seen}");
+    assert!(!seen.text.contains(".safe"), "{seen}");
 }
 
 #[test]
@@ -79,6 +109,7 @@ fn an_export_is_trusted_only_by_the_fingerprint_that_was_typed_and_as_it_was_mad
             .run_with_stick(&["vault", "import", dir, fingerprint], &[])
             .ended(code)
     };
+    let fresh = night.scene.path("fresh");
     let anchor = night.scene.station().join("anchor.json");
     import(safe, &"0".repeat(64), 7);
     import(safe, "0f06", 2);
@@ -104,5 +135,26 @@ fn an_export_is_trusted_only_by_the_fingerprint_that_was_typed_and_as_it_was_mad
     assert!(anchor.exists());
     // Nor goes a station back to an older one.
     import(text(&older), &fingerprint, 7);
-    import(safe, &fingerprint, 0);
+    let seen = import(safe, &fingerprint, 0);
+    assert!(
+        seen.text.contains("does not say what this folder needs"),
+        "{seen}"
+    );
+
+    // A station without a configuration gets one, and needs to be told nothing more.
+    let args = [
+        "--station",
+        text(&fresh),
+        "vault",
+        "import",
+        safe,
+        &fingerprint,
+    ];
+    let seen = night.run_with_stick(&args, &[]).ended(0);
+    assert!(!seen.text.contains("does not say"), "{seen}");
+    let config = fs::read_to_string(fresh.join("config.toml")).expect("it was written");
+    assert!(
+        config.contains("safe/vault") && config.contains("stick"),
+        "{config}"
+    );
 }

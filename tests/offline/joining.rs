@@ -106,6 +106,8 @@ fn where_both_ledgers_went_on_what_was_opened_is_open_at_home_and_the_fork_stays
     home.run(&["status"]).ended(0);
     home.run(&["ledger", "verify"]).ended(0);
     assert!(second_verifies(home));
+    // What is kept goes along to the safe: a copy without it would not verify.
+    export(home, &night.safe).ended(0);
     evidence_counts(home);
 }
 

@@ -10,10 +10,11 @@ use crate::cli::app::App;
 use crate::cli::args::Vault;
 use crate::cli::config::Config;
 use crate::cli::output;
+use crate::cli::terminal::Terminal;
 use crate::format::{digest, strict};
 use crate::model::{Class, Digest, Failure, Timestamp};
 use crate::ops;
-use crate::ports::{Clock, Remembered, Store, StoreError, StoreKey};
+use crate::ports::{Clock, Notice, Operator, Remembered, Store, StoreError, StoreKey};
 use crate::store::{DirStore, Shelf};
 use crate::system::SystemClock;
 
@@ -155,7 +156,9 @@ fn import(app: &App, dir: &Path, fingerprint: &[String]) -> Result<ExitCode, Fai
     let name = app.in_world(&*store, app.station_name()?, |world, _| {
         ops::import(world, fingerprint, &pins)
     })?;
-    save_config(app, &vault)?;
+    if let Some(other) = save_config(app, &vault)? {
+        Terminal::default().notice(Notice::Warning(other));
+    }
     if app.json() {
         output::json(&serde_json::json!({
             "vault": name,
@@ -212,8 +215,9 @@ fn not_an_export(dir: &Path, why: &str) -> Failure {
     .hint("a vault that is no export is trusted with: breakglass --vault DIR trust FINGERPRINT")
 }
 
-/// What the next commands need to know, unless somebody wrote a configuration already.
-fn save_config(app: &App, vault: &Path) -> Result<(), Failure> {
+/// What the next commands need to know, unless somebody wrote a configuration already: then what has to be given
+/// with each, if it says something else.
+fn save_config(app: &App, vault: &Path) -> Result<Option<String>, Failure> {
     let unusable = |what: String| {
         Failure::new(
             Class::HalfDone,
@@ -224,13 +228,33 @@ fn save_config(app: &App, vault: &Path) -> Result<(), Failure> {
         .hint("give --vault, and --ledger, with every command, or write config.toml by hand")
     };
     let ledger = app.ledger_path().map(std::path::absolute).transpose();
+    let ledger = ledger.map_err(|error| unusable(error.to_string()))?;
+    let file = "config.toml";
+    let there = app
+        .memory()
+        .read(file, 1)
+        .map_or(true, |read| read.is_some());
+    if there {
+        let same = app.configured() == (Some(vault), ledger.as_deref());
+        return Ok((!same).then(|| elsewhere(app.memory().shown(file), vault, ledger.as_deref())));
+    }
     let config = Config {
         vault: Some(vault.to_owned()),
-        ledger: ledger.map_err(|error| unusable(error.to_string()))?,
+        ledger,
         ..Config::default()
     };
     let text = toml::to_string(&config).map_err(|error| unusable(error.to_string()))?;
-    app.memory()
-        .write_new("config.toml", text.as_bytes())
-        .map_err(|error| unusable(error.to_string()))
+    let written = app.memory().write_new(file, text.as_bytes());
+    written.map_err(|error| unusable(error.to_string()))?;
+    Ok(None)
+}
+
+fn elsewhere(file: String, vault: &Path, ledger: Option<&Path>) -> String {
+    let ledger = ledger.map(|ledger| format!(" --ledger {}", ledger.display()));
+    format!(
+        "{file} is there and was left as it is; it does not say what this folder needs: give --vault {}{} with each \
+         command, or write it there",
+        vault.display(),
+        ledger.unwrap_or_default()
+    )
 }
