@@ -11,10 +11,13 @@ mod pty;
 mod rack;
 #[path = "../common/scene.rs"]
 mod scene;
+#[path = "../common/strace.rs"]
+mod strace;
 
 mod cards;
 mod copies;
 mod doctor;
 mod joining;
+mod killed;
 mod night;
 mod opening;
