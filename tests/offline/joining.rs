@@ -142,6 +142,29 @@ fn evidence_counts(home: &Scene) {
 }
 
 #[test]
+fn a_copy_that_was_opened_by_itself_is_joined_as_well() {
+    let mut scene = Scene::sealed(&["deploy"]);
+    let copy = scene.copy_of_vault("copy");
+    let home = scene.station().to_owned();
+    let laptop = scene.new_station("laptop");
+    let fingerprint = scene.fingerprint();
+    scene.go_to(laptop);
+    scene
+        .variables
+        .push(("BREAKGLASS_VAULT".into(), copy.clone().into()));
+    scene.run(&["trust", &fingerprint]).ended(0);
+    scene.unseal(&["deploy"], &["true"]).ended(0);
+    scene.variables.clear();
+    scene.go_to(home);
+    scene.run(&["rotate"]).ended(0);
+    // The station at home has not seen the copy's ledger, and refuses it as its own.
+    scene.run(&["--vault", text(&copy), "status"]).ended(7);
+    scene.run(&["ledger", "join", text(&copy)]).ended(10);
+    assert_eq!(scene.open_incidents().len(), 1);
+    scene.run(&["ledger", "verify"]).ended(0);
+}
+
+#[test]
 fn a_stick_that_is_used_again_after_it_was_joined_is_joined_on() {
     let Some(mut night) = Night::trusted(&["deploy", "audit"]) else {
         return;
