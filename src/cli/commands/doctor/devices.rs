@@ -154,6 +154,7 @@ fn program(holder: &Holder, readers: &[Reader]) -> Finding {
         return Finding::new(Level::Warning, "program", what).mend(end(holder));
     }
     Finding::new(Level::Good, "program", what)
+        .mend(format!("if it gets in the way: {}", end(holder)))
 }
 
 /// The YubiKeys; a card that somebody keeps was told of already.
