@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | roof | [`cli`]: parsing, terminal, rendering, exit codes, hints; the composition root |
 //! | deeds | [`ops`]: one file per verb, the order of things and nothing else |
-//! | rules | [`ceremony`], [`incident`], [`manifest`], [`policy`], [`rotation`]: pure |
+//! | rules | [`attestation`], [`ceremony`], [`incident`], [`manifest`], [`policy`], [`rotation`]: pure |
 //! | record | [`ledger`]: events, tree, replay |
 //! | ports | [`ports`]: what the core asks of tokens, AWS, storage, time, chance and people |
 //! | ground | [`format`](mod@format), [`crypto`], [`secret`], [`model`] |
@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod attestation;
 pub mod aws;
 pub mod ceremony;
 pub mod cli;

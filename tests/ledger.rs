@@ -496,6 +496,46 @@ fn no_byte_of_a_commit_can_be_changed() {
     ));
 }
 
+/// The commits of a long ledger are decoded in threads, ahead of the walk: what is told is what one commit after
+/// the other tells, and of two faults the first.
+#[test]
+fn a_long_ledger_is_told_of_as_if_read_commit_by_commit() {
+    let (_guard, path, store) = vault();
+    // Each of these will read one commit after the other.
+    let mut readers: Vec<Ledger<'_>> = Vec::new();
+    readers.resize_with(6, || Ledger::open(&store, VAULT).unwrap());
+    let sizes: Vec<usize> = (0..290)
+        .map(|n| if n % 100 == 7 { 256 } else { 1 })
+        .collect();
+    let head = *grow(&store, &sizes).last().unwrap();
+    let verified = intact(&store);
+    assert_eq!((verified.head, verified.commits), (head, 290));
+    assert!(verified.derived.is_ok(), "{:?}", verified.derived);
+    assert_eq!(entries(&store).unwrap(), grown(head.size));
+    for number in [1, 33, 257] {
+        let files = [number, 290].map(|number| commit_path(&path, number));
+        let right = files.each_ref().map(|file| fs::read(file).unwrap());
+        // At the end of the last entry, and in the first line.
+        for at in [right[0].len() - 1, 3] {
+            for (file, right) in files.iter().zip(&right) {
+                let mut wrong = right.clone();
+                wrong[at.min(right.len() - 1)] ^= 1;
+                fs::write(file, wrong).unwrap();
+            }
+            refuses(&store, number);
+            let read = readers
+                .pop()
+                .unwrap()
+                .refresh(|_| Ok::<(), LedgerError>(()));
+            assert_eq!(verify(&store, &VAULT, &[]).err(), read.err());
+        }
+        for (file, right) in files.iter().zip(&right) {
+            fs::write(file, right).unwrap();
+        }
+    }
+    assert_eq!(intact(&store), verified);
+}
+
 fn refuses(store: &dyn Store, number: u64) {
     match verify(store, &VAULT, &[]) {
         Err(LedgerError::Corrupt { commit, .. }) if commit == number => {}

@@ -1,12 +1,19 @@
 //! The virtual YubiKey by itself: status words, touches, faults, readers, and what it keeps.
 
+#[path = "yubikey_card/attestation.rs"]
+mod attestation;
 #[path = "common/bench.rs"]
 mod bench;
+#[path = "yubikey_card/keys.rs"]
+mod keys;
 #[path = "common/rack.rs"]
 mod rack;
 #[path = "yubikey_card/talk.rs"]
 mod talk;
 
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use rack::{Desk, Rack, with_cards};
@@ -322,4 +329,43 @@ fn a_rack_can_be_started_again_and_leaves_nothing_running() {
     assert_eq!(state(&rack).expect("a file"), kept);
     assert!(kept.contains("\"total\":5,\"left\":5"), "{kept}");
     assert_eq!(std::fs::read(rack.attestation_root()).ok(), Some(root));
+}
+
+/// As somebody who is not root the rack makes itself a user namespace.
+#[test]
+fn a_rack_needs_no_root() {
+    if !rustix::process::geteuid().is_root() {
+        // All other tests run so too.
+        eprintln!("SKIPPED: a_rack_needs_no_root: this is not run by root anyway");
+        return;
+    }
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    let nobodys = |program: &Path| {
+        let mut command = Command::new("setpriv");
+        command.args(nobody).arg(program);
+        command
+    };
+    let mut unshare = nobodys(Path::new("unshare"));
+    let unshared = unshare.args(["--map-root-user", "--net", "true"]).output();
+    let unshared = unshared.expect("setpriv runs");
+    if !unshared.status.success() {
+        let why = String::from_utf8_lossy(&unshared.stderr);
+        eprintln!("SKIPPED: a_rack_needs_no_root: users can make no namespaces here: {why}");
+        return;
+    }
+    // A home that they reach, and a copy of the program, which may lie where they do not.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("virtual-yubikey");
+    std::fs::copy(rack::program(), &program).expect("a copy");
+    for path in [folder.path(), &program] {
+        chown(path, Some(65_534), Some(65_534)).expect("root may");
+    }
+    let home = folder.path().join("rack");
+    let rack = Rack::spawn(nobodys(&program), &home, "--readers 1 --card 12345678");
+    let mut tool = Command::new("yubico-piv-tool");
+    let status = tool.arg("--action=status").envs([rack.variable()]).output();
+    let said = String::from_utf8(status.expect("it is installed").stdout).expect("UTF-8");
+    assert!(said.contains("Serial Number:\t12345678"), "{said}");
+    let owner = std::fs::metadata(home.join("card-12345678.json")).expect("a file");
+    assert_eq!(owner.uid(), 65_534);
 }

@@ -2,6 +2,7 @@
 //! by a panic that a promise was broken: nothing panics, hangs or allocates more than [`guard::LIMIT`], what
 //! is read can be written and read again as the same, and what has one spelling is not read in another.
 
+pub mod attestation;
 pub mod aws;
 pub mod documents;
 pub mod guard;
@@ -13,6 +14,8 @@ pub mod tokens;
 pub mod words;
 pub mod world;
 
+#[path = "../../tests/attestation/made.rs"]
+pub mod made;
 #[path = "../../tests/common/soft.rs"]
 pub mod soft;
 
@@ -20,9 +23,10 @@ pub mod soft;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name; `seeds/<name>` holds what each begins with.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("anchor", station::anchor),
     ("archive", station::archive),
+    ("attestation", attestation::attestation),
     ("aws", aws::aws),
     ("checkpoint", ledger::checkpoint),
     ("commit", ledger::commit),

@@ -8,9 +8,10 @@ use breakglass::format::dsse::Envelope;
 use breakglass::ledger::{Delivery, Entry, Event, HeadRef, Retirement, RetirementCause};
 use breakglass::model::{Digest, Name, Timestamp};
 
+use crate::made::{self, pem};
 use crate::soft::{self, name};
 use crate::world::{World, definition, world};
-use crate::{ledger, world};
+use crate::{attestation, ledger, world};
 
 /// A target, a seed's name, its bytes.
 type Seed = (&'static str, String, Vec<u8>);
@@ -25,6 +26,7 @@ pub fn write(folder: &Path) {
     texts(&mut seeds);
     station(&mut seeds);
     answers(&mut seeds);
+    attested(&mut seeds);
     for (target, seed, bytes) in seeds {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("a folder");
@@ -369,4 +371,31 @@ fn answers(seeds: &mut Vec<Seed>) {
         bytes.extend_from_slice(body.as_bytes());
         seeds.push(("aws", format!("{n:02}"), bytes));
     }
+}
+
+/// A real device's chain, one of our own making, and its contents before they are signed.
+fn attested(seeds: &mut Vec<Seed>) {
+    let mut seed = |kind: u8, name: &str, bytes: &[u8]| {
+        seeds.push(("attestation", name.to_owned(), [&[kind], bytes].concat()));
+    };
+    let in_a_row = |parts: &[Vec<u8>]| {
+        let mut bytes = Vec::new();
+        for part in parts {
+            let length = u16::try_from(part.len()).expect("short");
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        bytes
+    };
+    let (leaf, device) = attestation::real();
+    seed(0, "real", &in_a_row(&[leaf, device]));
+    let made = made::new();
+    let mut parts = vec![made.leaf.der(), made.device.der()];
+    parts.extend(made.between.iter().map(made::Draft::der));
+    seed(0, "made", &in_a_row(&parts));
+    let made = made::old();
+    seed(1, "leaf", &made.leaf.to_be_signed());
+    seed(2, "device", &made.device.to_be_signed());
+    seed(3, "root", &pem(&made.root.der()));
+    seed(3, "firmware", b"5.7.0");
 }

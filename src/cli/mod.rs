@@ -6,6 +6,7 @@ mod child;
 mod commands;
 pub mod config;
 pub mod escape;
+mod fold;
 mod harden;
 mod output;
 mod render;

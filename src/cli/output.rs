@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use zeroize::Zeroizing;
 
-use super::escape;
+use super::{escape, fold};
 use crate::model::{Class, Failure};
 
 /// Writes text to standard output.
@@ -18,8 +18,10 @@ pub fn json(document: &serde_json::Value) {
     text(&format!("{}\n", escape::json(&format!("{document:#}"))));
 }
 
-/// Writes text to standard error.
+/// Writes text to standard error, folded where that is a terminal.
 pub fn error(text: &str) {
+    let text = fold::for_terminal(text, io::stderr());
+    // A closed standard error must not stop a deed half way.
     let _ = io::stderr().write_all(text.as_bytes());
 }
 

@@ -1,9 +1,9 @@
 //! The people as a port: PINs and confirmations at the controlling terminal, notices on standard error.
 
-use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 
 use crate::cli::escape::Shown;
+use crate::cli::output;
 use crate::cli::touch::TouchShown;
 use crate::cli::tty::{Echo, Tty};
 use crate::model::TokenIdentity;
@@ -40,8 +40,7 @@ impl Operator for Terminal {
             Notice::Step(text) => format!("breakglass: {}\n", Shown(text)),
             Notice::Warning(text) => format!("warning: {}\n", Shown(text)),
         };
-        // A closed standard error must not stop a deed half way.
-        let _ = io::stderr().write_all(line.as_bytes());
+        output::error(&line);
     }
 
     fn pin(&mut self, request: &PinRequest<'_>) -> Result<Pin, Declined> {
@@ -69,7 +68,7 @@ impl Operator for Terminal {
 
     fn turn(&mut self, turn: &Turn<'_>) {
         self.awaited = None;
-        let _ = io::stderr().write_all(whose_turn(turn).as_bytes());
+        output::error(&whose_turn(turn));
     }
 
     fn await_token(
@@ -173,7 +172,7 @@ fn whose_turn(turn: &Turn<'_>) -> String {
         missing => format!(" ({missing} people)"),
     };
     let mut text = format!(
-        "breakglass: the turn of the {}{people}, to {}, with one of:\n",
+        "breakglass: the turn of the {}{people}: {}, with one of\n",
         turn.role.title(),
         Shown(turn.purpose)
     );

@@ -4,15 +4,14 @@ use crate::cli::escape::Shown;
 use crate::cli::tty::{Echo, Tty};
 use crate::ports::{Patience, TouchRequest, TouchWait};
 
-/// The columns of a line that is written over in place: one that would wrap cannot be.
-const COLUMNS: usize = 79;
 /// At how many seconds left a terminal that writes nothing over is told once more.
 const REMINDER: u64 = 5;
 
 /// A token that waits, as it is shown.
 pub struct TouchShown {
     tty: Tty,
-    /// The seconds that were shown last, if any were.
+    /// Which touch it is, and the seconds that were shown last, if any were.
+    number: usize,
     last: Option<u64>,
     /// Whether the line is written over in place.
     in_place: bool,
@@ -27,6 +26,7 @@ impl TouchShown {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
         Some(Self {
             tty,
+            number: 0,
             last: None,
             in_place: !dumb,
             width: 0,
@@ -38,8 +38,13 @@ impl TouchShown {
         let left = wait.limit.saturating_sub(wait.waited).as_secs_f64().ceil();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let left = left as u64;
-        let line = text(request, left);
-        self.in_place &= line.chars().count() <= COLUMNS;
+        if wait.number != self.number {
+            self.number = wait.number;
+            self.last = None;
+        }
+        let line = text(request, wait, left);
+        // A line that wraps cannot be written over.
+        self.in_place &= line.chars().count() < self.tty.columns();
         if self.in_place {
             if self.last != Some(left) {
                 let blank = self.width.saturating_sub(line.chars().count());
@@ -66,7 +71,7 @@ impl Drop for TouchShown {
     }
 }
 
-fn text(request: &TouchRequest<'_>, left: u64) -> String {
+fn text(request: &TouchRequest<'_>, wait: TouchWait, left: u64) -> String {
     let (token, custodian) = (request.token, request.custodian);
     match left {
         0 => format!(
@@ -75,9 +80,13 @@ fn text(request: &TouchRequest<'_>, left: u64) -> String {
             Shown(&token.serial)
         ),
         left => format!(
-            "{custodian}: TOUCH {}, serial {}, NOW ({left} s left)",
+            "{custodian}: TOUCH {}, serial {}, NOW ({}{left} s left)",
             Shown(&token.label),
-            Shown(&token.serial)
+            Shown(&token.serial),
+            match wait.of {
+                1 => String::new(),
+                of => format!("touch {} of {of}, ", wait.number),
+            }
         ),
     }
 }

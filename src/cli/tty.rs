@@ -14,6 +14,7 @@ use rustix::termios::{
 };
 use zeroize::Zeroizing;
 
+use super::fold;
 use super::signals::{Held, Woken};
 use crate::ports::Declined;
 
@@ -98,9 +99,15 @@ impl Tty {
     /// # Errors
     /// [`Declined::NoTerminal`] where the terminal is gone.
     pub fn show(&mut self, text: &str) -> Result<(), Declined> {
+        let text = fold::for_terminal(text, &self.file);
         self.file
             .write_all(text.as_bytes())
             .map_err(|_| Declined::NoTerminal)
+    }
+
+    /// How many columns it has; 80 where it does not say.
+    pub fn columns(&self) -> usize {
+        fold::columns(&self.file).unwrap_or(80)
     }
 
     /// Shows a prompt and reads the line that answers it. A line longer than the buffer is read to its

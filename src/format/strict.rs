@@ -1,8 +1,10 @@
 //! JSON of one meaning: what serde reads generously is refused.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, from_slice, to_value, to_vec};
+use serde_json::{Value, from_slice, to_value, to_writer};
 
 /// Reads a document. Beyond what the type refuses, refused is what does not say the same once it is
 /// written again: a list in the place of an object, a field that is left out where null is meant, another
@@ -13,13 +15,37 @@ use serde_json::{Value, from_slice, to_value, to_vec};
 pub fn read<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let read: T = from_slice(bytes).map_err(|error| error.to_string())?;
     // What we wrote ourselves is in this order and without blanks: the usual case.
-    if to_vec(&read).is_ok_and(|again| again == bytes) {
+    if is_written_so(&read, bytes) {
         return Ok(read);
     }
     let there: Value = from_slice(bytes).map_err(|error| error.to_string())?;
     match to_value(&read) {
         Ok(meant) if meant == there => Ok(read),
         _ => Err("it is written in another way than it must be".into()),
+    }
+}
+
+/// Whether these bytes are what the document is written as. They are compared while it is written, so that
+/// nothing is kept of it: a ledger has a million of them.
+fn is_written_so(document: &impl Serialize, bytes: &[u8]) -> bool {
+    let mut rest = Rest(bytes);
+    to_writer(&mut rest, document).is_ok() && rest.0.is_empty()
+}
+
+/// What is still to be written; anything else is an error.
+struct Rest<'b>(&'b [u8]);
+
+impl Write for Rest<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self
+            .0
+            .strip_prefix(bytes)
+            .ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

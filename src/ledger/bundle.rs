@@ -59,8 +59,10 @@ impl Bundles {
         put(&mut self.bytes, entry);
         self.count += 1;
         if self.count == TILE_WIDTH {
-            self.full
-                .push((self.index, std::mem::take(&mut self.bytes)));
+            // The next will be about as long.
+            let next = Vec::with_capacity(self.bytes.capacity());
+            let full = std::mem::replace(&mut self.bytes, next);
+            self.full.push((self.index, full));
             self.index += 1;
             self.count = 0;
         }

@@ -10,6 +10,10 @@
 //!
 //! Numbers are decimal, in their shortest form; nothing follows the last entry.
 
+use std::ops::Range;
+
+use tlog_tiles::{Hash, record_hash};
+
 use super::bundle;
 use super::note::{self, SignedHead};
 use super::{ENTRY_MAX, LedgerError};
@@ -26,11 +30,40 @@ pub const FIRST_LINE: &str = "breakglass-ledger-commit/v1\n";
 
 /// A commit that holds by itself: its signature is good, its form is sound. Whether it continues the one
 /// before it is the tree's affair.
-pub(super) struct Commit<'b> {
+pub(super) struct Commit {
     pub(super) number: u64,
     pub(super) head: SignedHead,
-    pub(super) note: &'b [u8],
-    pub(super) entries: Vec<&'b [u8]>,
+    bytes: Vec<u8>,
+    note: Range<usize>,
+    entries: Vec<Range<usize>>,
+    leaves: Vec<Hash>,
+}
+
+impl Commit {
+    /// All of it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The signed note.
+    pub(super) fn note(&self) -> &[u8] {
+        &self.bytes[self.note.clone()]
+    }
+
+    /// The entries.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().map(|at| &self.bytes[at.clone()])
+    }
+
+    /// The hashes of the entries (RFC 6962, section 2.1: of leaves).
+    pub(super) fn leaves(&self) -> &[Hash] {
+        &self.leaves
+    }
+
+    /// How many entries there are.
+    pub(super) fn count(&self) -> u64 {
+        self.entries.len() as u64
+    }
 }
 
 /// Whether these entries can be written as one commit.
@@ -77,16 +110,12 @@ pub(super) fn encode(
 }
 
 /// Reads the commit with this number of this vault.
-pub(super) fn decode<'b>(
-    vault: &Digest,
-    number: u64,
-    bytes: &'b [u8],
-) -> Result<Commit<'b>, LedgerError> {
+pub(super) fn decode(vault: &Digest, number: u64, bytes: Vec<u8>) -> Result<Commit, LedgerError> {
     parse(vault, number, bytes).map_err(|reason| LedgerError::corrupt(number, reason))
 }
 
-fn parse<'b>(vault: &Digest, number: u64, bytes: &'b [u8]) -> Result<Commit<'b>, &'static str> {
-    let (note, count, rest) = split_note(number, bytes)?;
+fn parse(vault: &Digest, number: u64, bytes: Vec<u8>) -> Result<Commit, &'static str> {
+    let (note, count, rest) = split_note(number, &bytes)?;
     let entries = bundle::split(rest)?;
     if entries.len() != count {
         return Err("it does not hold as many entries as it says");
@@ -100,11 +129,26 @@ fn parse<'b>(vault: &Digest, number: u64, bytes: &'b [u8]) -> Result<Commit<'b>,
     {
         return Err("it holds an entry that is not UTF-8");
     }
+    let head = note::read(vault, note)?;
+    let mut end = bytes.len() - rest.len();
+    let note = end - note.len()..end;
+    let leaves = entries.iter().map(|entry| record_hash(entry)).collect();
+    let entries = entries
+        .iter()
+        .map(|entry| {
+            // Each stands behind its length.
+            let start = end + 2;
+            end = start + entry.len();
+            start..end
+        })
+        .collect();
     Ok(Commit {
         number,
-        head: note::read(vault, note)?,
+        head,
+        bytes,
         note,
         entries,
+        leaves,
     })
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::archive::{self, Ground, Source};
 use super::event::{Entry, Event};
-use super::reading::{Reading, Rights};
+use super::reading::{self, Reading, Rights};
 use super::recorded::Recorded;
 use super::replay::Impossible;
 use super::state::VaultState;
-use super::{COMMIT_ENTRIES, Head, Ledger, LedgerError, LedgerSigner};
+use super::verify::{self, Anchor, Verified};
+use super::{COMMIT_ENTRIES, EntryAt, Head, Ledger, LedgerError, LedgerSigner};
 use crate::crypto::SoftwareSigner;
 use crate::format::OpenedStatement;
 use crate::format::dsse::Envelope;
@@ -115,8 +116,51 @@ impl<'a> Journal<'a> {
         name: &'a Name,
         signer: &'a SoftwareSigner,
     ) -> Result<Self, JournalError> {
-        let read = read_all(store, &*chain, seen)?;
+        Self::open_showing(store, chain, seen, name, signer, |_, _| {})
+    }
+
+    /// As [`Journal::open`], and shows every entry, after it was taken into account. Where it ends with an
+    /// error, what was shown counts for nothing.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn open_showing(
+        store: &'a dyn Store,
+        chain: Arc<dyn Rights>,
+        seen: Option<Seen>,
+        name: &'a Name,
+        signer: &'a SoftwareSigner,
+        show: impl FnMut(&EntryAt<'_>, Entry),
+    ) -> Result<Self, JournalError> {
+        let read = read_all(store, &*chain, seen, show)?;
         Ok(Self::of(read, store, chain, name, signer))
+    }
+
+    /// As [`Journal::open`], and verifies all that [`verify()`](super::verify()) does, in the same walk. What
+    /// is corrupt is told before what cannot stand where it does, and what the anchors show is in the answer.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn verify(
+        store: &'a dyn Store,
+        chain: Arc<dyn Rights>,
+        anchors: &[Anchor],
+        name: &'a Name,
+        signer: &'a SoftwareSigner,
+    ) -> Result<(Verified, Self), JournalError> {
+        let vault = chain.vault();
+        let mut reading = Reading::new();
+        let mut read = Ok(());
+        let (verified, grown) =
+            verify::verify_showing(store, &vault, anchors, &reading::parse, |at, parsed| {
+                if read.is_ok() {
+                    read = reading.read(&*chain, at, parsed).map(drop);
+                }
+            })?;
+        read?;
+        let ledger = Ledger::walked(store, vault, grown)?;
+        let journal = Self::of((ledger, reading), store, chain, name, signer);
+        Ok((verified, journal))
     }
 
     /// Opens the ledger where an archive left off: what came before is not read again, and nothing of it is
@@ -176,6 +220,11 @@ impl<'a> Journal<'a> {
         let _ = archive::keep(archive, &ground, &self.reading.heads, &self.reading.state);
     }
 
+    /// Whether what came before was not read again.
+    pub fn is_archived(&self) -> bool {
+        self.reading.is_archived()
+    }
+
     /// What the ledger adds up to.
     pub fn state(&self) -> &VaultState {
         &self.reading.state
@@ -207,7 +256,10 @@ impl<'a> Journal<'a> {
         }
         let chain = Arc::clone(&self.chain);
         let reading = &mut self.reading;
-        let read = self.ledger.refresh(|entry| reading.read(&*chain, entry));
+        let read = self.ledger.refresh(|at| {
+            let parsed = reading::parse(at.bytes);
+            reading.read(&*chain, at, parsed).map(drop)
+        });
         self.stale = read.is_err();
         if self.stale && self.reading.is_archived() {
             return self.reload_all();
@@ -224,7 +276,7 @@ impl<'a> Journal<'a> {
         };
         self.stale = true;
         (self.ledger, self.reading) =
-            read_all(self.store, &*self.chain, Some(seen)).map_err(outdated)?;
+            read_all(self.store, &*self.chain, Some(seen), |_, _| {}).map_err(outdated)?;
         self.stale = false;
         Ok(())
     }
@@ -365,9 +417,14 @@ fn read_all<'s>(
     store: &'s dyn Store,
     chain: &dyn Rights,
     seen: Option<Seen>,
+    mut show: impl FnMut(&EntryAt<'_>, Entry),
 ) -> Result<(Ledger<'s>, Reading), JournalError> {
     let mut reading = Reading::new();
-    let ledger = Ledger::replay(store, chain.vault(), |entry| reading.read(chain, entry))?;
+    let ledger = Ledger::replay_looking(store, chain.vault(), &reading::parse, |at, parsed| {
+        let entry = reading.read(chain, at, parsed)?;
+        show(at, entry);
+        Ok::<(), JournalError>(())
+    })?;
     let Some(seen) = seen else {
         return Ok((ledger, reading));
     };
@@ -397,7 +454,10 @@ fn read_on<'s>(
     let mut ledger = Ledger::resume(store, vault, ground.head, &ground.edge).ok()??;
     let mut reading = Reading::archived(source, &ground, state);
     ledger
-        .refresh(|entry| reading.read(chain, entry))
+        .refresh(|at| {
+            let parsed = reading::parse(at.bytes);
+            reading.read(chain, at, parsed).map(drop)
+        })
         .map_err(|_: JournalError| ())
         .ok()?;
     (reading.heads.get(&seen.size) == Some(&seen.root)).then_some((ledger, reading))

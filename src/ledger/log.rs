@@ -8,7 +8,7 @@ use super::derived::{self, Derived};
 use super::note::{self, LedgerSigner};
 use super::tree::Tree;
 use super::verify::{self, Check};
-use super::walk::{self, EntryAt, Grown};
+use super::walk::{self, EntryAt, Grown, Way};
 use super::{LedgerError, names};
 use crate::model::Digest;
 use crate::ports::{Store, StoreError};
@@ -68,7 +68,8 @@ impl<'s> Ledger<'s> {
         let last = walk::newest(store)?;
         let mut ledger = Self::at(store, vault, Grown::default(), Deriving::From(0, None));
         if last > 0 && !ledger.start_near(last)? {
-            ledger.grown = walk::visit(store, &vault, last, no_visit)?;
+            let way = Way { store, vault, last };
+            ledger.grown = walk::visit(way, &no_look, |entry, ()| no_visit(entry))?;
             ledger.deriving = Deriving::Anew;
         }
         Ok(ledger)
@@ -83,8 +84,28 @@ impl<'s> Ledger<'s> {
         vault: Digest,
         mut visit: impl FnMut(&EntryAt<'_>) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let last = walk::newest(store)?;
-        let grown = walk::visit(store, &vault, last, &mut visit)?;
+        Self::replay_looking(store, vault, &no_look, |entry, ()| visit(entry))
+    }
+
+    /// As [`Ledger::replay`]. `look` sees each entry first, by itself, perhaps in another thread, and `visit`
+    /// gets what it made of it.
+    pub(super) fn replay_looking<T: Send, E: From<LedgerError>>(
+        store: &'s dyn Store,
+        vault: Digest,
+        look: &(impl Fn(&[u8]) -> T + Sync),
+        visit: impl FnMut(&EntryAt<'_>, T) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let grown = walk::visit(Way::whole(store, vault)?, look, visit)?;
+        Ok(Self::walked(store, vault, grown)?)
+    }
+
+    /// The ledger that was walked just now, in full.
+    pub(super) fn walked(
+        store: &'s dyn Store,
+        vault: Digest,
+        grown: Grown,
+    ) -> Result<Self, LedgerError> {
+        let last = grown.head.commit;
         let mut ledger = Self::at(store, vault, Grown::default(), Deriving::From(0, None));
         if last > 0 && !(ledger.start_near(last)? && ledger.head() == grown.head) {
             ledger = Self::at(store, vault, grown, Deriving::Anew);
@@ -139,7 +160,12 @@ impl<'s> Ledger<'s> {
         mut visit: impl FnMut(&EntryAt<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let last = self.grown.head.commit;
-        let grown = walk::visit(self.store, &self.vault, last, &mut visit)?;
+        let way = Way {
+            store: self.store,
+            vault: self.vault,
+            last,
+        };
+        let grown = walk::visit(way, &no_look, |entry, ()| visit(entry))?;
         if grown.head == self.grown.head {
             Ok(())
         } else {
@@ -157,7 +183,7 @@ impl<'s> Ledger<'s> {
     ) -> Result<Head, E> {
         while let Some(bytes) = walk::read(self.store, self.grown.head.commit + 1)? {
             let number = self.grown.head.commit + 1;
-            let commit = commit::decode(&self.vault, number, &bytes)?;
+            let commit = commit::decode(&self.vault, number, bytes)?;
             self.advance(&commit)?;
             walk::entries(&commit).try_for_each(|entry| visit(&entry))?;
         }
@@ -191,11 +217,11 @@ impl<'s> Ledger<'s> {
         let note = note::sign(&self.vault, tree.size(), &tree.root(), signer)?;
         let bytes = commit::encode(number, &note, entries)?;
         // Everything that could fail comes before the one step that counts.
-        let commit = commit::decode(&self.vault, number, &bytes)?;
+        let commit = commit::decode(&self.vault, number, bytes)?;
         let mut grown = self.grown.clone();
         grown.add(&commit, |_| {})?;
         self.fetch_bundles();
-        create(self.store, number, &bytes)?;
+        create(self.store, number, commit.bytes())?;
         self.take_in(grown, &commit);
         self.derive(&note);
         Ok(self.grown.head)
@@ -241,7 +267,12 @@ impl<'s> Ledger<'s> {
             }
             Ok(())
         };
-        verify::walk_derived(store, &self.vault, last, &mut Check::new(&[]), mend)?;
+        let way = Way {
+            store,
+            vault: self.vault,
+            last,
+        };
+        verify::walk_derived(way, &mut Check::new(&[]), &no_look, |_, _| {}, mend)?;
         self.grown.tree.full.clear();
         self.deriving = Deriving::From(self.grown.head.size, None);
         Ok(found)
@@ -265,8 +296,9 @@ impl<'s> Ledger<'s> {
                 0 => Head::default(),
                 _ => {
                     let bytes = walk::read_listed(self.store, number)?;
-                    let head = walk::head_of(&commit::decode(&self.vault, number, &bytes)?);
-                    later.push((number, bytes));
+                    let commit = commit::decode(&self.vault, number, bytes)?;
+                    let head = walk::head_of(&commit);
+                    later.push(commit);
                     head
                 }
             };
@@ -275,9 +307,9 @@ impl<'s> Ledger<'s> {
             {
                 self.deriving = Deriving::From(head.size, derived::load_bundle(self.store, &tree));
                 self.grown = Grown { tree, head };
-                for (number, bytes) in later.iter().rev().filter(|(at, _)| *at > number) {
-                    let commit = commit::decode(&self.vault, *number, bytes)?;
-                    self.advance(&commit)?;
+                let later = later.iter().rev().filter(|commit| commit.number > number);
+                for commit in later {
+                    self.advance(commit)?;
                 }
                 return Ok(true);
             }
@@ -286,18 +318,18 @@ impl<'s> Ledger<'s> {
     }
 
     /// Checks the commit that follows and takes it in.
-    fn advance(&mut self, commit: &Commit<'_>) -> Result<(), LedgerError> {
+    fn advance(&mut self, commit: &Commit) -> Result<(), LedgerError> {
         let mut grown = self.grown.clone();
         grown.add(commit, |_| {})?;
         self.take_in(grown, commit);
         Ok(())
     }
 
-    fn take_in(&mut self, grown: Grown, commit: &Commit<'_>) {
+    fn take_in(&mut self, grown: Grown, commit: &Commit) {
         self.grown = grown;
         match &mut self.deriving {
             Deriving::From(_, Some(bundles)) => {
-                commit.entries.iter().for_each(|entry| bundles.push(entry));
+                commit.entries().for_each(|entry| bundles.push(entry));
             }
             Deriving::From(_, None) => {}
             Deriving::Anew | Deriving::Failed(_) | Deriving::Left => self.grown.tree.full.clear(),
@@ -357,13 +389,13 @@ impl<'s> Ledger<'s> {
                 break;
             }
             let bytes = walk::read_listed(self.store, number)?;
-            let commit = commit::decode(&self.vault, number, &bytes)?;
-            reached = reached.saturating_sub(commit.entries.len() as u64);
-            newest_first.push((number, bytes));
+            let commit = commit::decode(&self.vault, number, bytes)?;
+            reached = reached.saturating_sub(commit.count());
+            newest_first.push(commit);
         }
         let mut bundles = Bundles::starting(index);
-        for (number, bytes) in newest_first.iter().rev() {
-            for entry in commit::decode(&self.vault, *number, bytes)?.entries {
+        for commit in newest_first.iter().rev() {
+            for entry in commit.entries() {
                 if reached >= start {
                     bundles.push(entry);
                 }
@@ -397,3 +429,5 @@ pub(super) fn create(store: &dyn Store, number: u64, bytes: &[u8]) -> Result<(),
 fn no_visit(_: &EntryAt<'_>) -> Result<(), LedgerError> {
     Ok(())
 }
+
+fn no_look(_: &[u8]) {}

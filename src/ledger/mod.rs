@@ -9,6 +9,7 @@
 //! a time or a random number in it): where a store loses its answer, the bytes are what tells our commit
 //! from somebody else's.
 
+mod ahead;
 mod archive;
 mod branch;
 mod bundle;

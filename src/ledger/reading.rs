@@ -25,6 +25,14 @@ pub trait Rights {
     fn is_rotator(&self, version: u64, key: &Digest) -> bool;
 }
 
+/// An entry by its bytes, or why they are none.
+pub(super) type Parsed = Result<Entry, String>;
+
+/// Reads an entry by itself: whether it can stand where it does is not asked.
+pub(super) fn parse(bytes: &[u8]) -> Parsed {
+    strict::read(bytes)
+}
+
 /// What was read of a ledger.
 pub(super) struct Reading {
     pub(super) state: VaultState,
@@ -32,6 +40,8 @@ pub(super) struct Reading {
     pub(super) heads: BTreeMap<u64, Digest>,
     /// Where rows of the state come from that were not read: it began at an archive.
     source: Option<Source>,
+    /// Who wrote last: by which manifest, with which key, and what that makes of them.
+    writer: Option<(u64, [u8; 32], Writer)>,
 }
 
 impl Reading {
@@ -42,6 +52,7 @@ impl Reading {
             state: VaultState::default(),
             heads: BTreeMap::from([(none.size, none.root)]),
             source: None,
+            writer: None,
         }
     }
 
@@ -51,6 +62,7 @@ impl Reading {
             state,
             heads: BTreeMap::from([(ground.head.size, ground.head.root)]),
             source: Some(source),
+            writer: None,
         }
     }
 
@@ -91,24 +103,32 @@ impl Reading {
         }
     }
 
-    /// Takes an entry that was read into account.
+    /// Takes an entry that was read into account, and gives it back.
     pub(super) fn read(
         &mut self,
         chain: &dyn Rights,
         at: &EntryAt<'_>,
-    ) -> Result<(), JournalError> {
+        parsed: Parsed,
+    ) -> Result<Entry, JournalError> {
         let impossible = |reason| JournalError::Impossible {
             index: at.index,
             commit: at.commit,
             reason,
         };
-        let entry: Entry =
-            strict::read(at.bytes).map_err(|error| impossible(Impossible::Malformed(error)))?;
+        let entry = parsed.map_err(|error| impossible(Impossible::Malformed(error)))?;
         self.prepare(std::iter::once(&entry.event))?;
         self.take(chain, &entry, at.signer_key)
             .map_err(impossible)?;
-        self.heads.insert(at.head.size, at.head.root);
-        Ok(())
+        self.stand_at(&at.head);
+        Ok(entry)
+    }
+
+    /// The ledger has come to this head: to the same one with each entry of a commit.
+    fn stand_at(&mut self, head: &Head) {
+        let last = self.heads.last_key_value();
+        if last != Some((&head.size, &head.root)) {
+            self.heads.insert(head.size, head.root);
+        }
     }
 
     /// Takes an entry into account that a key signs, after everything that was read.
@@ -122,13 +142,26 @@ impl Reading {
         self.check_ground(&entry.event)?;
         // The founder writes the first entry by the right that the first manifest gives.
         let version = self.state.manifest.map_or(1, |(version, _)| version);
+        let writer = self.writer(chain, version, key);
+        self.state.apply(entry, writer)
+    }
+
+    /// Who the holder of a key is by a manifest. That a manifest is in force does not change what it says, so
+    /// this is asked once for all that one of them writes in a row.
+    fn writer(&mut self, chain: &dyn Rights, version: u64, key: &[u8; 32]) -> Writer {
+        if let Some((by, last, writer)) = self.writer
+            && (by, &last) == (version, key)
+        {
+            return writer;
+        }
         let id = digest(key);
         let writer = if chain.is_rotator(version, &id) {
             Writer::Rotator
         } else {
             Writer::Station(id)
         };
-        self.state.apply(entry, writer)
+        self.writer = Some((version, *key, writer));
+        writer
     }
 
     /// A witness's statement names the ledger that it was made on: the beginning of this one, or it was

@@ -33,6 +33,10 @@ pub enum Impossible {
     Witness(String, &'static str),
 }
 
+fn no_credential(name: &Name) -> Impossible {
+    contradiction(format!("there is no credential {name}"))
+}
+
 pub(super) fn contradiction(text: impl Into<String>) -> Impossible {
     Impossible::Contradiction(text.into())
 }
@@ -212,7 +216,7 @@ impl VaultState {
     pub(super) fn credential(&mut self, name: &Name) -> Result<&mut CredentialState, Impossible> {
         self.credentials
             .get_mut(name)
-            .ok_or_else(|| contradiction(format!("there is no credential {name}")))
+            .ok_or_else(|| no_credential(name))
     }
 
     pub(super) fn key(
@@ -310,15 +314,17 @@ impl VaultState {
         existing: &[AccessKeyId],
         time: Timestamp,
     ) -> Result<(), Impossible> {
-        let compartment = self.credential(name)?.definition.compartment.clone();
-        let state = self.compartments.get(&compartment);
+        let Some(credential) = self.credentials.get_mut(name) else {
+            return Err(no_credential(name));
+        };
+        let state = self.compartments.get(&credential.definition.compartment);
         if state.and_then(|state| state.unfinished) != Some(generation) {
             return Err(contradiction(format!(
                 "a key of {name} is intended in generation {generation}, which is not the one that was \
                  begun last"
             )));
         }
-        self.credential(name)?.intents.push(KeyIntent {
+        credential.intents.push(KeyIntent {
             generation,
             existing: existing.to_vec(),
             time,

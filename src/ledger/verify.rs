@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::bundle::Bundles;
 use super::commit::Commit;
 use super::derived::{self, Derived, Object};
-use super::walk::{self, Grown};
+use super::walk::{self, EntryAt, Grown, Way};
 use super::{Head, LedgerError, names, note};
 use crate::model::{Digest, Name};
 use crate::ports::Store;
@@ -96,6 +96,19 @@ pub fn verify(
     vault: &Digest,
     anchors: &[Anchor],
 ) -> Result<Verified, LedgerError> {
+    verify_showing(store, vault, anchors, &|_| (), |_, ()| {}).map(|(verified, _)| verified)
+}
+
+/// As [`verify`]; `look` and `visit` are those of [`walk::visit`]. An entry can be shown and one after it be
+/// corrupt.
+pub(super) fn verify_showing<T: Send>(
+    store: &dyn Store,
+    vault: &Digest,
+    anchors: &[Anchor],
+    look: &(impl Fn(&[u8]) -> T + Sync),
+    mut visit: impl FnMut(&EntryAt<'_>, T),
+) -> Result<(Verified, Grown), LedgerError> {
+    let way = Way::whole(store, *vault)?;
     let mut check = Check::new(anchors);
     let mut derived = Derived::default();
     let mut known = BTreeSet::new();
@@ -104,9 +117,13 @@ pub fn verify(
         known.insert(object.key().clone());
         Ok(())
     };
-    let grown = walk_derived(store, vault, walk::newest(store)?, &mut check, compare)?;
+    let shown = |commit: &Commit, seen: Vec<T>| {
+        let shown = walk::entries(commit).zip(seen);
+        shown.for_each(|(entry, seen)| visit(&entry, seen));
+    };
+    let grown = walk_derived(way, &mut check, look, shown, compare)?;
     derived::find_odd(store, &known, &mut derived)?;
-    Ok(Verified {
+    let verified = Verified {
         head: grown.head,
         entries: grown.head.size,
         commits: grown.head.commit,
@@ -114,16 +131,17 @@ pub fn verify(
         signers: check.signers,
         checkpoint_ahead: checkpoint_ahead(store, vault, &grown.head),
         derived,
-    })
+    };
+    Ok((verified, grown))
 }
 
-/// Walks the commits and shows every derived object as it must be, in the order in which they become
-/// whole, the checkpoint last.
-pub(super) fn walk_derived(
-    store: &dyn Store,
-    vault: &Digest,
-    last: u64,
+/// Walks the commits, shows each that holds, and shows every derived object as it must be, in the order in
+/// which they become whole, the checkpoint last.
+pub(super) fn walk_derived<T: Send>(
+    way: Way<'_>,
     check: &mut Check<'_>,
+    look: &(impl Fn(&[u8]) -> T + Sync),
+    mut visit: impl FnMut(&Commit, Vec<T>),
     mut show: impl FnMut(&Object) -> Result<(), LedgerError>,
 ) -> Result<Grown, LedgerError> {
     let mut bundles = Bundles::default();
@@ -132,22 +150,20 @@ pub(super) fn walk_derived(
     let roots = &mut check.roots;
     let signers = &mut check.signers;
     let grown = walk::walk(
-        store,
-        vault,
-        last,
+        way,
+        look,
         |tree| roots.compare(tree.size(), || tree.root()),
-        |grown, commit| {
+        |grown, commit, seen| {
             count(signers, commit);
-            if commit.number == last {
-                note = commit.note.to_vec();
+            if commit.number == way.last {
+                note = commit.note().to_vec();
             }
-            for entry in &commit.entries {
-                bundles.push(entry);
-            }
+            commit.entries().for_each(|entry| bundles.push(entry));
+            visit(commit, seen);
             shown(derived::take_full(&mut grown.tree, &mut bundles)?)
         },
     )?;
-    if last > 0 {
+    if way.last > 0 {
         shown(derived::ends(&grown.tree, &bundles, 0)?)?;
         shown(vec![derived::checkpoint(&note)?])?;
     }
@@ -202,7 +218,7 @@ impl Roots<'_> {
     }
 }
 
-fn count(signers: &mut Vec<SignerCount>, commit: &Commit<'_>) {
+fn count(signers: &mut Vec<SignerCount>, commit: &Commit) {
     let (name, key) = (&commit.head.signer, &commit.head.key);
     match signers
         .iter_mut()

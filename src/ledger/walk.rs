@@ -1,7 +1,6 @@
 //! Reading the ledger from its beginning, believing nothing.
 
-use tlog_tiles::record_hash;
-
+use super::ahead;
 use super::commit::{self, COMMIT_MAX, Commit};
 use super::tree::Tree;
 use super::{Head, LedgerError, names};
@@ -26,10 +25,10 @@ pub struct EntryAt<'e> {
 }
 
 /// The entries of a commit that was checked.
-pub(super) fn entries<'e>(commit: &'e Commit<'_>) -> impl Iterator<Item = EntryAt<'e>> {
-    let first = commit.head.size.saturating_sub(commit.entries.len() as u64);
+pub(super) fn entries(commit: &Commit) -> impl Iterator<Item = EntryAt<'_>> {
+    let first = commit.head.size.saturating_sub(commit.count());
     (first..)
-        .zip(&commit.entries)
+        .zip(commit.entries())
         .map(|(index, bytes)| EntryAt {
             index,
             commit: commit.number,
@@ -52,11 +51,11 @@ impl Grown {
     /// sees the tree after each entry. After an error this is of no further use.
     pub(super) fn add(
         &mut self,
-        commit: &Commit<'_>,
+        commit: &Commit,
         mut leaf: impl FnMut(&Tree),
     ) -> Result<(), LedgerError> {
         let corrupt = |reason| Err(LedgerError::corrupt(commit.number, reason));
-        let count = commit.entries.len() as u64;
+        let count = commit.count();
         let before = self.head.size;
         let after = before.saturating_add(count);
         if commit.number != self.head.commit + 1 {
@@ -68,8 +67,8 @@ impl Grown {
                 commit.head.size
             ));
         }
-        for entry in &commit.entries {
-            self.tree.push(record_hash(entry));
+        for hash in commit.leaves() {
+            self.tree.push(*hash);
             leaf(&self.tree);
         }
         let root = self.tree.root();
@@ -85,7 +84,7 @@ impl Grown {
 }
 
 /// The head that a commit speaks of.
-pub(super) fn head_of(commit: &Commit<'_>) -> Head {
+pub(super) fn head_of(commit: &Commit) -> Head {
     Head {
         commit: commit.number,
         size: commit.head.size,
@@ -146,45 +145,61 @@ pub(super) fn read_listed(store: &dyn Store, number: u64) -> Result<Vec<u8>, Led
     read(store, number)?.ok_or_else(|| LedgerError::corrupt(number, "it is missing"))
 }
 
-/// Walks the commits 1 to `last`. `leaf` sees the tree after each entry, `done` every commit that holds.
-pub(super) fn walk<E: From<LedgerError>>(
-    store: &dyn Store,
-    vault: &Digest,
-    last: u64,
+/// What is to be walked: the commits 1 to `last` of a vault.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'s> {
+    pub(super) store: &'s dyn Store,
+    pub(super) vault: Digest,
+    pub(super) last: u64,
+}
+
+impl<'s> Way<'s> {
+    /// All that there is now.
+    pub(super) fn whole(store: &'s dyn Store, vault: Digest) -> Result<Self, LedgerError> {
+        let last = newest(store)?;
+        Ok(Self { store, vault, last })
+    }
+}
+
+/// Walks the commits. `look` sees each entry by itself, before anything but its commit's own soundness was
+/// checked, perhaps in another thread; `leaf` sees the tree after each entry; `done` every commit that holds,
+/// with what `look` made of its entries.
+pub(super) fn walk<T: Send, E: From<LedgerError>>(
+    way: Way<'_>,
+    look: &(impl Fn(&[u8]) -> T + Sync),
     mut leaf: impl FnMut(&Tree),
-    mut done: impl FnMut(&mut Grown, &Commit<'_>) -> Result<(), E>,
+    mut done: impl FnMut(&mut Grown, &Commit, Vec<T>) -> Result<(), E>,
 ) -> Result<Grown, E> {
     let mut grown = Grown::default();
-    for number in 1..=last {
-        let bytes = read_listed(store, number)?;
-        let commit = commit::decode(vault, number, &bytes)?;
+    ahead::each(way, look, |commit, seen| {
         grown.add(&commit, &mut leaf)?;
-        done(&mut grown, &commit)?;
-    }
+        done(&mut grown, &commit, seen)
+    })?;
     Ok(grown)
 }
 
 /// A walk that shows entries and derives nothing.
-pub(super) fn visit<E: From<LedgerError>>(
-    store: &dyn Store,
-    vault: &Digest,
-    last: u64,
-    mut visit: impl FnMut(&EntryAt<'_>) -> Result<(), E>,
+pub(super) fn visit<T: Send, E: From<LedgerError>>(
+    way: Way<'_>,
+    look: &(impl Fn(&[u8]) -> T + Sync),
+    mut visit: impl FnMut(&EntryAt<'_>, T) -> Result<(), E>,
 ) -> Result<Grown, E> {
     walk(
-        store,
-        vault,
-        last,
+        way,
+        look,
         |_| {},
-        |grown, commit| {
+        |grown, commit, seen| {
             grown.tree.full.clear();
-            entries(commit).try_for_each(|entry| visit(&entry))
+            let mut shown = entries(commit).zip(seen);
+            shown.try_for_each(|(entry, seen)| visit(&entry, seen))
         },
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use tlog_tiles::record_hash;
+
     use super::super::note::{self, LedgerSigner};
     use super::*;
     use crate::secret::SigningSeed;
@@ -213,7 +228,7 @@ mod tests {
 
     fn added(number: u64, bytes: &[u8]) -> Result<Head, LedgerError> {
         let mut grown = Grown::default();
-        grown.add(&commit::decode(&VAULT, number, bytes)?, |_| {})?;
+        grown.add(&commit::decode(&VAULT, number, bytes.to_vec())?, |_| {})?;
         Ok(grown.head)
     }
 

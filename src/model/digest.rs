@@ -31,7 +31,9 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+        let mut digits = [0; 64];
+        data_encoding::HEXLOWER.encode_mut(&self.0, &mut digits);
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -45,10 +47,14 @@ impl FromStr for Digest {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let bytes = data_encoding::HEXLOWER
-            .decode(text.as_bytes())
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return Err(NotADigest);
+        }
+        data_encoding::HEXLOWER
+            .decode_mut(text.as_bytes(), &mut bytes)
             .map_err(|_| NotADigest)?;
-        Ok(Self(bytes.try_into().map_err(|_| NotADigest)?))
+        Ok(Self(bytes))
     }
 }
 

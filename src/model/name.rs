@@ -2,8 +2,10 @@
 //! path, of a table and of a signed document without any escaping.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The text is not a name of the kind that was wanted.
@@ -67,9 +69,22 @@ where
     T: FromStr,
     T::Err: fmt::Display,
 {
-    String::deserialize(deserializer)?
-        .parse()
-        .map_err(serde::de::Error::custom)
+    deserializer.deserialize_str(Text(PhantomData))
+}
+
+/// Parses a string where it stands, without a copy of it.
+struct Text<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
 }
 
 checked_text!(

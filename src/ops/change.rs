@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::anchor;
 use super::open_vault::{OpenVault, key};
 use super::people::{self, Use};
 use super::world::People;
@@ -16,7 +17,7 @@ use crate::model::{
     TokenIdentity, TokenKeys, TokenKind,
 };
 use crate::policy::Plan;
-use crate::ports::{KeyRequest, KeyUse, Notice, TokenError};
+use crate::ports::{KeyUse, Notice, TokenError};
 
 /// One change of the manifest.
 pub enum Change {
@@ -299,6 +300,11 @@ fn sign_by_added(
     operator: People<'_>,
 ) -> Result<(), Failure> {
     let bytes = envelope.signed_bytes();
+    let anchor = so_far(vault)?;
+    let signing = people::Signing {
+        message: &bytes,
+        anchor: &anchor,
+    };
     for (custodian, enrolled) in planned.manifest.tokens() {
         if before.token(&enrolled.id()).is_some() {
             continue;
@@ -313,7 +319,7 @@ fn sign_by_added(
             token.as_mut(),
             &enrolled.keys,
             &by,
-            &bytes,
+            &signing,
             vault.world,
             operator,
         )?;
@@ -336,6 +342,11 @@ fn sign_by_role(
     operator: People<'_>,
 ) -> Result<(), Failure> {
     let bytes = envelope.signed_bytes();
+    let anchor = so_far(vault)?;
+    let signing = people::Signing {
+        message: &bytes,
+        anchor: &anchor,
+    };
     let mut signed: BTreeSet<Name> = BTreeSet::new();
     for (custodian, token) in before
         .tokens()
@@ -359,18 +370,16 @@ fn sign_by_role(
         let turn = people::turn(role, missing, &planned.what, &candidates);
         let people::Found { id, mut token } =
             people::await_one(vault.world, &candidates, &turn, KeyUse::Sign, operator)?;
-        let Some((custodian, _)) = before.token(&id) else {
+        let Some((custodian, enrolled)) = before.token(&id) else {
             continue;
         };
+        anchor::check(vault, enrolled, token.as_mut(), operator)?;
         let by = Use {
             custodian: &custodian.name,
             role,
             purpose: &planned.what,
         };
-        let requests = [KeyRequest::Sign(&bytes)];
-        let replies = people::perform(token.as_mut(), &by, operator, &mut |_| Ok(()), &requests)?;
-        let (_, signatures) = people::sort(replies);
-        let sig = signatures.into_iter().next().unwrap_or_default();
+        let sig = people::sign(token.as_mut(), &enrolled.keys, &by, &signing, operator)?;
         envelope
             .signatures
             .push(EnvelopeSignature { keyid: id, sig });
@@ -381,6 +390,13 @@ fn sign_by_role(
         signed.insert(custodian.name.clone());
     }
     Ok(())
+}
+
+/// The anchor of the vault as it is now: what is being signed is not in force yet, and may never be. An anchor is
+/// a lower bound.
+fn so_far(vault: &OpenVault<'_>) -> Result<Envelope, Failure> {
+    let now = vault.world.clock.now();
+    anchor::draw_up(&vault.chain, &vault.journal.head(), now)
 }
 
 fn put_in_force(

@@ -1,6 +1,7 @@
 //! From the errors of the floors below to what a person is told. Deeds that know more of the state of
 //! the world say so with [`Failure::state`].
 
+use crate::attestation::{NotARoot, Unattested, Unmet};
 use crate::ceremony::NotTaken;
 use crate::crypto::CryptoError;
 use crate::format::dsse::Malformed;
@@ -339,6 +340,72 @@ impl From<TokenError> for Failure {
             TokenError::Device { .. } => token("token-failed")
                 .hint("take it out, put it back and run the same command again")
                 .hint("breakglass token list"),
+        }
+    }
+}
+
+const NOT_ENROLLED: &str = "nothing was enrolled, and the token is as it was";
+const OTHER_TOKEN: &str = "use another YubiKey, and tell the security officer of this one";
+
+impl From<Unattested> for Failure {
+    fn from(error: Unattested) -> Self {
+        let refused = |code| Self::new(Class::Refused, code, error.to_string(), NOT_ENROLLED);
+        match error {
+            Unattested::KeyKind(_) => refused("attested-key-kind")
+                .hint("make its keys anew, on P-256: breakglass token generate piv:SERIAL"),
+            Unattested::UnknownRoot { .. }
+            | Unattested::Circle
+            | Unattested::TooLong
+            | Unattested::NotForPiv { .. } => refused("attestation-root-unknown")
+                .hint("use a YubiKey whose slot F9 is as Yubico made it: it cannot be brought back")
+                .hint("if the company writes slot F9 itself: configure the root that it signs with")
+                .hint("if the YubiKey is younger than this breakglass: use a newer one"),
+            Unattested::OtherDevice { .. } | Unattested::Signature { .. } => refused(
+                "attestation-forged",
+            )
+            .hint("leave this one YubiKey alone in the machine, and run the same command again")
+            .hint(OTHER_TOKEN),
+            _ => refused("attestation-unsound")
+                .hint("take it out, put it back and run the same command again")
+                .hint(OTHER_TOKEN),
+        }
+    }
+}
+
+impl From<NotARoot> for Failure {
+    fn from(error: NotARoot) -> Self {
+        Self::new(
+            Class::Usage,
+            "attestation-root-unusable",
+            error.to_string(),
+            UNCHANGED,
+        )
+        .hint("give a PEM file with the root itself: openssl x509 -in FILE -noout -text")
+    }
+}
+
+impl From<Unmet> for Failure {
+    fn from(error: Unmet) -> Self {
+        let refused = |code| Self::new(Class::Refused, code, error.to_string(), NOT_ENROLLED);
+        let anew =
+            "what a key asks for is fixed when it is made; make it anew: breakglass token generate";
+        match error {
+            Unmet::Slot { .. } | Unmet::Key { .. } => refused("attested-key-differs")
+                .hint("make its keys anew: breakglass token generate piv:SERIAL")
+                .hint(OTHER_TOKEN),
+            Unmet::Serial { .. } => refused("attested-serial-differs")
+                .hint("leave one YubiKey alone in the machine, and run the same command again")
+                .hint(OTHER_TOKEN),
+            Unmet::WeakRsa { .. } => refused("firmware-too-old")
+                .hint("use a newer YubiKey: firmware cannot be updated"),
+            Unmet::Firmware { min, .. } => refused("firmware-too-old").hint(format!(
+                "use a YubiKey with firmware {min} or newer: firmware cannot be updated"
+            )),
+            Unmet::Touch { .. } => refused("touch-policy").hint(format!("{anew} piv:SERIAL")),
+            Unmet::Pin { .. } => refused("pin-policy").hint(format!("{anew} piv:SERIAL")),
+            Unmet::Early { .. } | Unmet::Late { .. } => refused("attestation-dates")
+                .hint("compare the clock with a watch: date -u; set it, and run the same command again")
+                .hint("if the clock is right: use another YubiKey, or a root that is in force"),
         }
     }
 }

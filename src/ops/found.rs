@@ -6,8 +6,10 @@ use super::open_vault::key;
 use super::people::{self, Use};
 use super::world::{People, World};
 use crate::format::dsse::{Envelope, EnvelopeSignature};
-use crate::format::{Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds, paths};
-use crate::ledger::{Event, Journal};
+use crate::format::{
+    Anchor, Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds, paths,
+};
+use crate::ledger::{Event, Head, Journal};
 use crate::manifest::{Chain, Unsound, check};
 use crate::model::{Class, Digest, Failure, Name, Role};
 use crate::ports::{Notice, Remembered, Token};
@@ -158,6 +160,20 @@ fn sign_all<'w>(
     operator: People<'_>,
 ) -> Result<(), Failure> {
     let bytes = envelope.signed_bytes();
+    // What is being founded is known by its digest already; if it comes to nothing, the next founding that the
+    // token signs for takes the anchor's place.
+    let anchor = Envelope::of(&Anchor {
+        vault: envelope.digest(),
+        version: 1,
+        manifest: envelope.digest(),
+        ledger_size: 0,
+        ledger_root: Head::default().root,
+        written: manifest.created,
+    })?;
+    let signing = people::Signing {
+        message: &bytes,
+        anchor: &anchor,
+    };
     let purpose = format!("found the vault {}", manifest.vault);
     for ((custodian, enrolled), mut token) in manifest.tokens().zip(tokens) {
         let by = Use {
@@ -165,8 +181,14 @@ fn sign_all<'w>(
             role: custodian.role,
             purpose: &purpose,
         };
-        let sig =
-            people::prove_and_sign(token.as_mut(), &enrolled.keys, &by, &bytes, world, operator)?;
+        let sig = people::prove_and_sign(
+            token.as_mut(),
+            &enrolled.keys,
+            &by,
+            &signing,
+            world,
+            operator,
+        )?;
         envelope.signatures.push(EnvelopeSignature {
             keyid: enrolled.id(),
             sig,

@@ -1,10 +1,10 @@
 //! Looking at the ledger: its two verdicts, and its entries.
 
 use super::documents::{self, Documents};
-use super::open_vault::{OpenVault, read_chain};
+use super::open_vault::{OpenVault, read_chain, require_begun};
 use super::world::World;
 use crate::format::Rotator;
-use crate::ledger::{self, Anchor, Completeness, Entry, Event, Journal, Ledger, Seen, Verified};
+use crate::ledger::{self, Anchor, Completeness, Entry, EntryAt, Event, Journal, Seen, Verified};
 use crate::manifest::{Chain, Pin};
 use crate::model::{Failure, Name};
 use crate::ports::Remembered;
@@ -27,6 +27,15 @@ impl LedgerReport {
     pub fn is_complete(&self) -> bool {
         matches!(self.verified.complete, Completeness::Complete { .. })
     }
+
+    /// Whether nothing in it speaks against the ledger.
+    fn is_silent(&self) -> bool {
+        let told = matches!(
+            self.verified.complete,
+            Completeness::Missing { .. } | Completeness::Forked { .. }
+        );
+        !told && self.documents.bad.is_empty() && self.documents.unknown.is_empty()
+    }
 }
 
 /// Verifies the ledger, and that everything sealed is what the ledger says. What this station remembers is
@@ -46,14 +55,12 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
             root: seen.ledger_root,
         })
         .collect();
-    let verified = ledger::verify(world.store, &chain.vault(), &anchors)
-        .map_err(|error| Failure::from(ledger::JournalError::from(error)))?;
     // The meaning, too: who may write what, and every witness's signature.
     let station = world.station;
-    let journal = Journal::open(
+    let (verified, journal) = Journal::verify(
         world.store,
         chain.clone(),
-        None,
+        &anchors,
         &station.name,
         &station.signer,
     )?;
@@ -67,12 +74,18 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
         chain,
         journal,
     };
-    Ok(LedgerReport {
+    let documents = documents::documents(&vault, listed)?;
+    let report = LedgerReport {
         verified,
         rotators,
         joined,
-        documents: documents::documents(&vault, listed)?,
-    })
+        documents,
+    };
+    // An anchor, or what is sealed, tells more of a ledger that is gone.
+    if report.is_silent() {
+        require_begun(world, &vault.journal)?;
+    }
+    Ok(report)
 }
 
 /// The manifests, compared with what this station remembers, if it remembers anything: the ledger can be
@@ -110,16 +123,13 @@ pub fn log(world: &World<'_>, incident: Option<&Name>) -> Result<Vec<LoggedEntry
     let seen = world.station.memory.recall()?;
     let chain = Arc::new(pinned_chain(world, seen.as_ref())?);
     // What is shown is all of it, as far as this station remembers, and nothing that cannot stand there.
-    let (vault, station) = (chain.vault(), world.station);
+    let station = world.station;
     let seen = seen.map(|seen| Seen {
         size: seen.ledger_size,
         root: seen.ledger_root,
     });
-    Journal::open(world.store, chain, seen, &station.name, &station.signer)?;
     let mut entries = Vec::new();
-    let read = Ledger::replay(world.store, vault, |at| {
-        let entry: Entry =
-            crate::format::strict::read(at.bytes).map_err(ledger::JournalError::Internal)?;
+    let show = |at: &EntryAt<'_>, entry: Entry| {
         if incident.is_none_or(|wanted| concerns(&entry.event, wanted)) {
             entries.push(LoggedEntry {
                 index: at.index,
@@ -128,9 +138,16 @@ pub fn log(world: &World<'_>, incident: Option<&Name>) -> Result<Vec<LoggedEntry
                 entry,
             });
         }
-        Ok::<(), ledger::JournalError>(())
-    });
-    read?;
+    };
+    let journal = Journal::open_showing(
+        world.store,
+        chain,
+        seen,
+        &station.name,
+        &station.signer,
+        show,
+    )?;
+    require_begun(world, &journal)?;
     Ok(entries)
 }
 

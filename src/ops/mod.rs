@@ -1,6 +1,7 @@
 //! The deeds: one file per verb. Each says in which order things happen, and nothing else: the rules are
 //! below, the world is behind ports, and words for people are made at the roof.
 
+mod anchor;
 mod change;
 mod close;
 mod credential;

@@ -6,7 +6,7 @@ use crate::format::dsse::Envelope;
 use crate::format::{Manifest, paths};
 use crate::ledger::{Journal, Seen, VaultState};
 use crate::manifest::{Chain, Pin};
-use crate::model::{Class, Failure, Name};
+use crate::model::{Class, Digest, Failure, Name};
 use crate::ports::{Remembered, Store, StoreError, StoreKey};
 use std::sync::Arc;
 
@@ -109,6 +109,23 @@ impl<'a> OpenVault<'a> {
         Ok(self.world.station.memory.remember(&seen)?)
     }
 
+    /// Sees to it that the ledger reaches a head that was seen elsewhere. Where this station reads a long ledger
+    /// on from where it left off, it has an anchor of its own, and only the number of entries is compared.
+    ///
+    /// # Errors
+    /// [`Class::Integrity`] where entries are missing, or others stand in their place.
+    pub(super) fn reaches(&self, size: u64, root: Digest) -> Result<(), Failure> {
+        let head = self.journal.head();
+        let known = size == 0 || (size, root) == (head.size, head.root);
+        if known || size < head.size && self.journal.is_archived() {
+            return Ok(());
+        }
+        let (store, chain, station) = (self.world.store, self.chain.clone(), self.world.station);
+        let seen = Some(Seen { size, root });
+        Journal::open(store, chain, seen, &station.name, &station.signer)?;
+        Ok(())
+    }
+
     /// Whether this station may seal.
     ///
     /// # Errors
@@ -202,6 +219,28 @@ fn adopt_unrecorded(
         }
     }
     Ok(())
+}
+
+/// A ledger begins with the founding: one without any entry is one that an `init` did not come to, or that
+/// somebody removed. To be asked where nothing that was remembered tells.
+///
+/// # Errors
+/// [`Class::Integrity`] where there is no entry.
+pub(super) fn require_begun(world: &World<'_>, journal: &Journal<'_>) -> Result<(), Failure> {
+    if journal.head().size > 0 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Class::Integrity,
+        "ledger-missing",
+        format!(
+            "the vault in {} has a manifest and no ledger, and every ledger begins with the founding",
+            world.store.place()
+        ),
+        "nothing was changed",
+    )
+    .hint("if an init was interrupted just now, nothing is sealed yet: remove the folder and run init again")
+    .hint("if not, somebody removed it: stop, leave the vault as it is, and call the security officer"))
 }
 
 fn untrusted() -> Failure {

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::world::World;
 use crate::crypto;
+use crate::format::dsse::Envelope;
 use crate::format::{Custodian, EnrolledToken};
 use crate::model::{Class, Digest, Failure, Name, Role, TokenIdentity, TokenKeys};
 use crate::ports::{
@@ -286,34 +287,77 @@ fn nobody_left() -> Failure {
     .hint("breakglass custodian list")
 }
 
+/// What a token is to sign, and the anchor that it is to sign and carry from then on, if it can.
+pub(super) struct Signing<'a> {
+    pub message: &'a [u8],
+    pub anchor: &'a Envelope,
+}
+
+impl Signing<'_> {
+    /// Has the token sign both in one session, and puts the anchor on it. Returns the secrets that `first` gave
+    /// and the signature of the message.
+    fn sign(
+        &self,
+        token: &mut dyn Token,
+        keys: &TokenKeys,
+        pin: &Pin,
+        first: Option<KeyRequest<'_>>,
+        on_touch: OnTouch<'_>,
+    ) -> Result<(Vec<SharedSecret>, Vec<u8>), TokenError> {
+        let anchor = self.anchor.signed_bytes();
+        let mut requests: Vec<KeyRequest<'_>> = first.into_iter().collect();
+        requests.push(KeyRequest::Sign(self.message));
+        let carries = token.carries_anchors();
+        if carries {
+            requests.push(KeyRequest::Sign(&anchor));
+        }
+        let (secrets, signatures) = sort(token.perform_watched(pin, &requests, on_touch)?);
+        let mut signatures = signatures.into_iter();
+        let signature = signatures.next().unwrap_or_default();
+        if let Some(sig) = signatures.next().filter(|_| carries) {
+            super::anchor::write(token, pin, self.anchor.clone(), keys.id(), sig)?;
+        }
+        Ok((secrets, signature))
+    }
+}
+
+/// A signature of an enrolled token, which carries the anchor from then on.
+pub(super) fn sign(
+    token: &mut dyn Token,
+    keys: &TokenKeys,
+    by: &Use<'_>,
+    signing: &Signing<'_>,
+    operator: &mut dyn Operator,
+) -> Result<Vec<u8>, Failure> {
+    with_touch(token, by, operator, &mut |_| Ok(()), |token, pin, touch| {
+        let (_, signature) = signing.sign(token, keys, pin, None, touch)?;
+        Ok(signature)
+    })
+}
+
 /// Enrolment: the keys must be fit, and the seal key must open what is sealed to it, now. Then the token
 /// signs.
 pub(super) fn prove_and_sign(
     token: &mut dyn Token,
     keys: &TokenKeys,
     by: &Use<'_>,
-    message: &[u8],
+    signing: &Signing<'_>,
     world: &World<'_>,
     operator: &mut dyn Operator,
 ) -> Result<Vec<u8>, Failure> {
     const INFO: &[u8] = b"breakglass/v1/enrolment";
     warn(token, operator);
+    super::anchor::forget_another(token, keys, signing.anchor, operator)?;
+    let message = signing.message;
     let mut sample = Zeroizing::new([0_u8; 32]);
     world.entropy.fill(sample.as_mut_slice())?;
     let sealed = crypto::seal_to(&keys.seal, INFO, message, &sample, world.entropy)?;
     let operation = crypto::key_request(&keys.seal, &sealed.encapsulated)?;
-    let requests = [request(&operation), KeyRequest::Sign(message)];
-    let replies = with_touch(
-        token,
-        by,
-        operator,
-        &mut |_| Ok(()),
-        |token, pin, on_touch| {
+    let (secrets, signature) =
+        with_touch(token, by, operator, &mut |_| Ok(()), |token, pin, touch| {
             token.check_keys(pin)?;
-            token.perform_watched(pin, &requests, on_touch)
-        },
-    )?;
-    let (secrets, signatures) = sort(replies);
+            signing.sign(token, keys, pin, Some(request(&operation)), touch)
+        })?;
     let opened = secrets.first().map(|secret| {
         crypto::open_share(
             &keys.seal,
@@ -335,7 +379,6 @@ pub(super) fn prove_and_sign(
             ));
         }
     }
-    let signature = signatures.into_iter().next().unwrap_or_default();
     crypto::verify(&keys.sign, message, &signature)
         .map_err(|_| unfit(&name, "sign key", "its signature does not verify"))?;
     Ok(signature)

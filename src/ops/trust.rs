@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::open_vault::read_chain;
+use super::open_vault::{read_chain, require_begun};
 use super::world::World;
 use crate::ledger::Journal;
 use crate::model::{Class, Digest, Failure, Name};
@@ -11,7 +11,7 @@ use crate::ports::Remembered;
 /// Pins a vault by its fingerprint. Returns the vault's name.
 ///
 /// # Errors
-/// [`Class::Integrity`] where it is another vault; [`Class::Refused`] where the station has one already.
+/// [`Class::Integrity`] where it is another vault, or one without a ledger; [`Class::Refused`] where the station has one already.
 pub fn trust(world: &World<'_>, fingerprint: Digest) -> Result<Name, Failure> {
     if let Some(seen) = world.station.memory.recall()?
         && seen.vault != fingerprint
@@ -44,6 +44,7 @@ pub fn trust(world: &World<'_>, fingerprint: Digest) -> Result<Name, Failure> {
         &station.name,
         &station.signer,
     )?;
+    require_begun(world, &journal)?;
     if station.memory.recall()?.is_none() {
         let head = journal.head();
         station.memory.remember(&Remembered {

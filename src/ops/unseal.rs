@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::anchor;
 use super::declare::{Declared, declare};
 use super::open_vault::OpenVault;
 use super::people::{self, Use};
@@ -304,9 +305,10 @@ fn contribute(
     let turn = people::turn(role, missing, purpose, &candidates);
     let people::Found { id, mut token } =
         people::await_one(vault.world, &candidates, &turn, KeyUse::Seal, operator)?;
-    let Some((custodian, _)) = manifest.token(&id) else {
+    let Some((custodian, enrolled)) = manifest.token(&id) else {
         return Err(crate::ceremony::NotTaken::NotSealedTo.into());
     };
+    anchor::check(vault, enrolled, token.as_mut(), operator)?;
     let operations = ceremony.operations(&id)?;
     let requests: Vec<KeyRequest<'_>> = operations.iter().map(people::request).collect();
     let by = Use {

@@ -51,6 +51,10 @@ pub struct TouchWait {
     pub waited: Duration,
     /// After how long it gives up.
     pub limit: Duration,
+    /// Which touch of this session it is, from 1.
+    pub number: usize,
+    /// How many there will be.
+    pub of: usize,
 }
 
 /// What the person who is to touch a token says meanwhile.
@@ -432,6 +436,11 @@ pub trait Token {
             token: self.identity().to_string(),
             which: "pair of keys",
         })
+    }
+
+    /// Whether it can carry an anchor.
+    fn carries_anchors(&self) -> bool {
+        false
     }
 
     /// The anchor that the token carries, at most 3,000 bytes; none where it carries none, or cannot.

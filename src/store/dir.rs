@@ -67,12 +67,24 @@ impl DirStore {
 
     /// The folder of an object, and the object's name in it.
     fn parent<'k>(&self, key: &'k StoreKey) -> Result<(Folder, &'k str), StoreError> {
-        let mut folder = self.root.again()?;
-        let (parts, name) = split(key);
-        for part in parts {
-            folder = folder.enter(part)?;
-        }
+        let (mut parts, name) = split(key);
+        let first = match parts.next() {
+            Some(part) => self.root.enter(part)?,
+            None => self.root.again()?,
+        };
+        let folder = parts.try_fold(first, |folder, part| folder.enter(part))?;
         Ok((folder, name))
+    }
+
+    /// A folder, if there is one.
+    fn folder(&self, under: &StoreKey) -> Result<Option<Folder>, StoreError> {
+        let entered = self
+            .parent(under)
+            .and_then(|(parent, name)| parent.enter(name));
+        match entered {
+            Err(StoreError::NotFound(_)) => Ok(None),
+            entered => entered.map(Some),
+        }
     }
 
     /// As [`DirStore::parent`], for reading: what is missing is the object.
@@ -131,30 +143,56 @@ impl DirStore {
 
     /// The names of one kind directly in a folder, as keys, sorted.
     fn names(&self, under: &StoreKey, wanted: FileType) -> Result<Vec<StoreKey>, StoreError> {
-        let (parent, name) = match self.parent(under) {
-            Err(StoreError::NotFound(_)) => return Ok(Vec::new()),
-            parent => parent?,
+        let Some(folder) = self.folder(under)? else {
+            return Ok(Vec::new());
         };
-        let folder = match parent.enter(name) {
-            Err(StoreError::NotFound(_)) => return Ok(Vec::new()),
-            folder => folder?,
-        };
-        let mut keys = Vec::new();
+        let (files, folders) = self.content(&folder, under)?;
+        Ok(match wanted {
+            FileType::Directory => folders,
+            _ => files,
+        })
+    }
+
+    /// The names of the files and of the folders directly in a folder, as keys, sorted.
+    fn content(&self, folder: &Folder, under: &StoreKey) -> Result<Content, StoreError> {
+        let (mut files, mut folders) = Content::default();
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         listed.insert(folder.place.clone());
         drop(listed);
         for (name, kind) in folder.scan()? {
             let key = StoreKey::new(format!("{under}/{name}")).map_err(|_| folder.stray(&name))?;
-            if kind == wanted {
-                keys.push(key);
-            } else if kind != FileType::Directory
-                && let Some(error) = file::not_plain(kind, &folder.within(&name))
-            {
-                return Err(error);
+            match kind {
+                FileType::RegularFile => files.push(key),
+                FileType::Directory => folders.push(key),
+                other => {
+                    let error = file::not_plain(other, &folder.within(&name));
+                    error.map_or(Ok(()), Err)?;
+                }
             }
         }
-        keys.sort_unstable();
-        Ok(keys)
+        files.sort_unstable();
+        folders.sort_unstable();
+        Ok((files, folders))
+    }
+
+    /// Adds the names of all files in a folder and in those in it. Each folder is entered once, from the one
+    /// above it.
+    fn gather(
+        &self,
+        folder: &Folder,
+        under: &StoreKey,
+        found: &mut Vec<StoreKey>,
+    ) -> Result<(), StoreError> {
+        let (files, folders) = self.content(folder, under)?;
+        found.extend(files);
+        for under in folders {
+            let (_, name) = split(&under);
+            match folder.enter(name) {
+                Err(StoreError::NotFound(_)) => {}
+                entered => self.gather(&entered?, &under, found)?,
+            }
+        }
+        Ok(())
     }
 
     fn lock_file(&self, name: &str) -> Result<File, StoreError> {
@@ -215,6 +253,14 @@ impl Store for DirStore {
         self.names(under, FileType::Directory)
     }
 
+    fn list_all(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
+        let mut found = Vec::new();
+        if let Some(folder) = self.folder(under)? {
+            self.gather(&folder, under, &mut found)?;
+        }
+        Ok(found)
+    }
+
     fn lock(&self, name: &str) -> Result<Box<dyn Held>, StoreError> {
         if name.contains('/') || StoreKey::new(name).is_err() {
             return Err(self.root.stray(name));
@@ -268,6 +314,9 @@ impl Store for DirStore {
         self.root.place.clone()
     }
 }
+
+/// The files and the folders in a folder.
+type Content = (Vec<StoreKey>, Vec<StoreKey>);
 
 /// The folders of a name, and its last part.
 fn split(key: &StoreKey) -> (impl Iterator<Item = &str>, &str) {

@@ -8,6 +8,7 @@
 
 #![allow(dead_code)] // each test binary uses a part of it
 
+use std::any::Any;
 use std::path::Path;
 use std::process::Command;
 
@@ -18,6 +19,8 @@ const BENCH: &str = "BREAKGLASS_TEST_BENCH";
 pub struct Start {
     pub variables: Vec<(&'static str, String)>,
     pub command: Vec<String>,
+    /// What has to live as long as the child.
+    pub keep: Option<Box<dyn Any>>,
 }
 
 /// Runs `body` in a child process, after `prepare` has prepared its folder. `test` is the test's own path,
@@ -41,6 +44,7 @@ pub fn run_again(test: &str, prepare: impl FnOnce(&Path) -> Start, body: impl Fn
         .env(BENCH, folder.path())
         .output()
         .expect("the test binary runs");
+    drop(start.keep);
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(

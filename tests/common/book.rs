@@ -10,7 +10,9 @@ use breakglass::format::dsse::Envelope;
 use breakglass::format::{
     GenerationHeader, Manifest, OpenedStatement, Participant, Record, RecordAbout,
 };
-use breakglass::ledger::{CredentialDefinition, Event, Head, Journal, JournalError, Seen};
+use breakglass::ledger::{
+    Anchor, CredentialDefinition, Event, Head, Journal, JournalError, Seen, Verified,
+};
 use breakglass::manifest::Chain;
 use breakglass::model::{AccessKeyId, Digest, Name};
 use breakglass::secret::AccessKeySecret;
@@ -103,6 +105,13 @@ impl Book {
         seen: Option<Seen>,
     ) -> Result<Journal<'b>, JournalError> {
         Journal::open(&self.store, self.chain.clone(), seen, &self.name, signer)
+    }
+
+    /// All that `ledger verify` looks at in the ledger.
+    pub fn verify(&self, anchors: &[Anchor]) -> Result<Verified, JournalError> {
+        let (store, chain) = (&self.store, self.chain.clone());
+        let verified = Journal::verify(store, chain, anchors, &self.name, &self.rotator);
+        verified.map(|(verified, _)| verified)
     }
 
     /// Adopts the next manifest, signed by everybody that there is now.

@@ -61,6 +61,18 @@ impl Pty {
         }
     }
 
+    /// Makes the terminal this many columns wide.
+    pub fn narrow(&mut self, columns: u16) -> &mut Self {
+        let size = rustix::termios::Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        rustix::termios::tcsetwinsize(&self.keyboard, size).expect("a terminal");
+        self
+    }
+
     /// Waits until the text is shown, after what was expected before. Line ends are `\r\n` here.
     ///
     /// # Panics

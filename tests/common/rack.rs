@@ -100,7 +100,12 @@ impl Rack {
     /// Starts a rack in a folder: `options` are those of `virtual-yubikey rack`, in one string. Returns once
     /// pcscd shows all cards.
     pub fn start(folder: &Path, options: &str) -> Self {
-        let mut child = Command::new(program())
+        Self::spawn(Command::new(program()), folder, options)
+    }
+
+    /// The same by a command that runs the program, as somebody else perhaps.
+    pub fn spawn(mut command: Command, folder: &Path, options: &str) -> Self {
+        let mut child = command
             .arg("rack")
             .arg(folder)
             .args(options.split_whitespace())
@@ -139,11 +144,11 @@ impl Drop for Rack {
 /// Runs `body` in a child process that reaches fresh cards through PC/SC. `test` is the test's own path, as
 /// libtest prints it; `options` are those of `virtual-yubikey rack`.
 pub fn with_cards(test: &str, options: &str, body: impl FnOnce(&Desk)) {
-    let mut rack = None;
     let prepare = |folder: &Path| {
-        let started = rack.insert(Rack::start(&folder.join("rack"), options));
+        let started = Rack::start(&folder.join("rack"), options);
         Start {
             variables: vec![started.variable()],
+            keep: Some(Box::new(started)),
             ..Start::default()
         }
     };

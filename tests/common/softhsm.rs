@@ -49,6 +49,7 @@ pub fn with_tokens_under(
                 softhsm.configuration().display().to_string(),
             )],
             command: command.iter().map(|&word| word.to_owned()).collect(),
+            ..Start::default()
         }
     };
     run_again(test, prepare, |folder| body(&SoftHsm::in_folder(folder)));

@@ -306,7 +306,7 @@ fn point(key: &p256::SecretKey) -> [u8; 65] {
     point.as_bytes().try_into().expect("65 bytes")
 }
 
-fn some_point() -> [u8; 65] {
+pub fn some_point() -> [u8; 65] {
     point(&scalar(11))
 }
 

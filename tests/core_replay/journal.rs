@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use breakglass::ledger::{
-    Event, Head, Impossible, Journal, JournalError, Ledger, LedgerError, LedgerSigner, Seen,
+    self, Entry, EntryAt, Event, Head, Impossible, Journal, JournalError, Ledger, LedgerError,
+    LedgerSigner, Seen,
 };
 use breakglass::manifest::Chain;
 use breakglass::model::{Digest, Role};
@@ -65,7 +66,7 @@ fn smuggle(book: &Book, bytes: &[u8], by: &str) {
 }
 
 fn smuggle_event(book: &Book, event: Event, by: &str) {
-    let entry = breakglass::ledger::Entry {
+    let entry = Entry {
         time: soft::now(),
         event,
     };
@@ -109,6 +110,66 @@ fn a_ledger_is_compared_with_what_was_seen_of_it() {
     }
     let forked = error(book.open(&book.rotator, seen(heads[4])));
     assert_eq!(forked, JournalError::Forked { seen: 4 });
+}
+
+/// One walk verifies and replays, and tells what two would: what is corrupt first, wherever it stands.
+#[test]
+fn verifying_tells_what_is_corrupt_before_what_cannot_stand_there() {
+    let book = book();
+    let mut journal = book.journal();
+    for code in ["one", "two"] {
+        journal.record(soft::now(), refusal(code)).unwrap();
+    }
+    let head = journal.head();
+    let hashes = ledger::verify(&book.store, &book.chain.vault(), &[head.into()]).unwrap();
+    assert_eq!(book.verify(&[head.into()]), Ok(hashes));
+    smuggle(&book, b"no entry", "rotator");
+    smuggle_event(&book, refusal("three"), "rotator");
+    let impossible = error(book.verify(&[]));
+    assert!(
+        matches!(
+            impossible,
+            JournalError::Impossible {
+                index: 3,
+                commit: 4,
+                reason: Impossible::Malformed(_)
+            }
+        ),
+        "{impossible:?}"
+    );
+    assert_eq!(impossible, error(book.open(&book.rotator, None)));
+    let last = book.path().join("ledger/commit/000000000005");
+    let mut bytes = fs::read(&last).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&last, bytes).unwrap();
+    let corrupt = error(book.verify(&[]));
+    assert!(
+        matches!(
+            corrupt,
+            JournalError::Corrupt(LedgerError::Corrupt { commit: 5, .. })
+        ),
+        "{corrupt:?}"
+    );
+    assert_eq!(impossible, error(book.open(&book.rotator, None)));
+}
+
+#[test]
+fn every_entry_is_shown_once_in_its_order() {
+    let book = book();
+    let events = (0..300).map(|n| refusal(&n.to_string()));
+    for chunk in events.collect::<Vec<_>>().chunks(7) {
+        let recorded = book.journal().record_all(soft::now(), chunk.to_vec());
+        recorded.unwrap();
+    }
+    let mut shown = Vec::new();
+    let (chain, station) = (book.chain.clone(), book.station());
+    let show = |at: &EntryAt<'_>, entry: Entry| shown.push((at.index, entry.event));
+    Journal::open_showing(&book.store, chain, None, station, &book.rotator, show).unwrap();
+    let founded = Event::VaultFounded {
+        vault: book.chain.vault(),
+    };
+    let all = std::iter::once(founded).chain((0..300).map(|n| refusal(&n.to_string())));
+    assert_eq!(shown, (0..).zip(all).collect::<Vec<_>>());
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn each_byte(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
 }
 
 /// The class of a refusal.
-fn class<T>(result: Result<T, Failure>) -> Option<(Class, &'static str)> {
+pub fn class<T>(result: Result<T, Failure>) -> Option<(Class, &'static str)> {
     result.err().map(|failure| (failure.class, failure.code))
 }
 

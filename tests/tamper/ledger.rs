@@ -5,9 +5,11 @@
 use breakglass::ledger::{
     self, Anchor, Completeness, Event, Head, Ledger, LedgerError, LedgerSigner, Verified,
 };
-use breakglass::model::{Class, Digest};
+use breakglass::model::{Class, Digest, Role};
+use breakglass::ops;
+use breakglass::ports::Remembered;
 
-use crate::bytes::{chain, refusals, refused_by_all, small, tiny};
+use crate::bytes::{chain, class, refusals, refused_by_all, small, tiny, verdict};
 use crate::soft;
 use crate::world::Safe;
 use crate::{counted, long};
@@ -221,6 +223,37 @@ pub fn without_anchor(safe: &Safe) {
     assert!(!report.is_complete());
     assert_eq!(report.verified.complete, Completeness::NoAnchor);
     safe.anchor.set(anchor);
+}
+
+/// Nothing that is sealed and nobody who remembers: a vault whose `init` died before the ledger began, or whose
+/// ledger somebody took away.
+#[test]
+fn a_vault_without_any_ledger_is_not_called_intact() {
+    let people: [crate::world::Member<'_>; 2] = [
+        ("alice", Role::Ic, &["alice"]),
+        ("bob", Role::Bgo, &["bob"]),
+    ];
+    let safe = Safe::found("acme", &people, [1, 1, 0]);
+    let fingerprint = chain(&safe).vault();
+    for path in safe.shelf.under("ledger/") {
+        safe.shelf.remove(&path);
+    }
+    refused_with_anchor(&safe, "ledger-cut-off");
+    let remembered = safe.anchor.take();
+    let missing = Some((Class::Integrity, "ledger-missing"));
+    assert_eq!(verdict(&safe), missing);
+    assert_eq!(class(safe.log()), missing);
+    let trusted = safe.in_world(|world| ops::trust(world, fingerprint));
+    assert_eq!(class(trusted), missing);
+    assert_eq!(safe.anchor.get(), None);
+    // Whoever trusted it when it was so reads nothing out of it, either.
+    let none = Head::default();
+    safe.anchor.set(remembered.map(|seen| Remembered {
+        ledger_size: none.size,
+        ledger_root: none.root,
+        ..seen
+    }));
+    assert_eq!(verdict(&safe), missing);
 }
 
 /// Somebody who holds a rotator's key goes on in another way, and makes it as long: in the short form from

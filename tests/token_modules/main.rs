@@ -6,11 +6,14 @@
 
 #[path = "../common/bench.rs"]
 mod bench;
+#[path = "../common/rack.rs"]
+mod rack;
 #[path = "../common/softhsm.rs"]
 mod softhsm;
 #[path = "../common/token_rules.rs"]
 mod token_rules;
 
+mod cards;
 mod contract;
 mod findings;
 // The stories of HSMs use the rest of it.

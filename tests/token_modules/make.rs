@@ -25,13 +25,13 @@ pub struct Make {
     /// The name of its profile.
     pub profile: &'static str,
     /// Its Debian package; empty for what is built.
-    package: &'static str,
+    pub package: &'static str,
     /// Names its token.
     pub locator: &'static str,
     /// Which of the slots with a token it is.
-    slot: usize,
+    pub slot: usize,
     /// Prepares a token in a folder, from outside the process that uses it.
-    start: fn(&Make, &Path) -> Start,
+    pub start: fn(&Make, &Path) -> Start,
     /// What the token says after one wrong PIN.
     pub after_wrong_pin: PinStatus,
 }
@@ -98,7 +98,10 @@ pub struct Bench<'a> {
 /// fails where it must be (`BREAKGLASS_TEST_MODULES=all`).
 pub fn with_token(make: &Make, test: &str, body: impl FnOnce(&Bench<'_>)) {
     if make.library().is_none() {
-        let text = format!("{} is not installed (scripts/hsm-modules)", make.profile);
+        let text = format!(
+            "{} is not installed (scripts/setup, scripts/hsm-modules)",
+            make.profile
+        );
         let must = std::env::var_os("BREAKGLASS_TEST_MODULES").is_some_and(|which| which == "all");
         assert!(!must, "{text}");
         eprintln!("SKIPPED: {test}: {text}");
@@ -249,7 +252,7 @@ impl Bench<'_> {
     }
 }
 
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = command.output().expect("it is installed");
     assert!(output.status.success(), "{command:?}: {output:?}");
 }
@@ -263,7 +266,7 @@ fn start_softhsm(_: &Make, folder: &Path) -> Start {
             "SOFTHSM2_CONF",
             softhsm.configuration().display().to_string(),
         )],
-        command: Vec::new(),
+        ..Start::default()
     }
 }
 
@@ -297,7 +300,7 @@ fn start_kryoptic(make: &Make, folder: &Path) -> Start {
     }
     Start {
         variables: vec![("KRYOPTIC_CONF", variable)],
-        command: Vec::new(),
+        ..Start::default()
     }
 }
 
@@ -327,18 +330,18 @@ fn script(name: &str) -> String {
 
 fn start_opencryptoki(_: &Make, _: &Path) -> Start {
     Start {
-        variables: Vec::new(),
         command: [&script("opencryptoki"), "alice", PIN]
             .map(str::to_owned)
             .to_vec(),
+        ..Start::default()
     }
 }
 
 fn start_tpm2(_: &Make, folder: &Path) -> Start {
     Start {
-        variables: Vec::new(),
         command: [&script("tpm2"), folder.to_str().unwrap(), "alice", PIN]
             .map(str::to_owned)
             .to_vec(),
+        ..Start::default()
     }
 }

@@ -1,7 +1,8 @@
 //! The attestation authority: a root of each rack, a certificate of each card, an attestation of each key.
 //!
-//! Leaf, F9 certificate, root, as on YubiKeys before firmware 5.7.4, with Yubico's extensions
-//! 1.3.6.1.4.1.41482.3 (.3 firmware, .7 serial, .8 policies, .9 form factor).
+//! Leaf, F9 certificate, root, as on YubiKeys before firmware 5.7.4; or with two authorities between F9 and the
+//! root, as from 5.7.4 on. The leaf has Yubico's extensions 1.3.6.1.4.1.41482.3 (.3 firmware, .7 serial,
+//! .8 policies, .9 form factor).
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +15,7 @@ use x509_cert::builder::{Builder, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
 use x509_cert::der::asn1::{ObjectIdentifier, OctetString};
 use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{DateTime, Decode, DecodePem, Encode, EncodePem};
+use x509_cert::der::{DateTime, Decode, Encode, EncodePem};
 use x509_cert::ext::Extension;
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
@@ -26,54 +27,72 @@ use crate::state::{ATTESTATION, ATTESTATION_CERTIFICATE, Bytes, Slot, State};
 use crate::tlv::{find, tlv};
 use crate::{Fallible, tlv as ber};
 
-const ROOT: &str = "CN=Virtual YubiKey PIV Root CA Serial 1";
-const INTERMEDIATE: &str = "CN=Yubico PIV Attestation";
+/// The authorities over the F9 certificates, from the root down.
+const SHORT: [&str; 1] = ["CN=Virtual YubiKey PIV Root CA Serial 1"];
+const LONG: [&str; 3] = [
+    "CN=Virtual YubiKey Attestation Root 1",
+    "CN=Virtual YubiKey Attestation Intermediate B1",
+    "CN=Virtual YubiKey PIV Attestation B1",
+];
+const F9: &str = "CN=Yubico PIV Attestation";
+const ROOT_FILE: &str = "attestation-root.pem";
+const INTERMEDIATES_FILE: &str = "attestation-intermediates.pem";
+const KEY_FILE: &str = "attestation-issuer.key";
 const BASIC_CONSTRAINTS: &str = "2.5.29.19";
 const KEY_USAGE: &str = "2.5.29.15";
 
-/// The root of a rack.
+/// Who stands over the cards' own certificates.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Generation {
+    /// The root alone, as before firmware 5.7.4
+    Short,
+    /// The root and two authorities under it, as from firmware 5.7.4 on
+    Long,
+}
+
+/// The authority of a rack that signs the cards' certificates.
 pub struct Authority {
     key: Key,
-    certificate: Certificate,
+    name: Name,
 }
 
 impl Authority {
-    /// The root in this folder, made where there is none: `attestation-root.pem`, and its key beside it.
-    pub fn open(folder: &Path) -> Fallible<Self> {
-        let (pem, key) = (
-            folder.join("attestation-root.pem"),
-            folder.join("attestation-root.key"),
-        );
-        if let Ok(text) = fs::read_to_string(&pem) {
-            let secret = HEXLOWER.decode(fs::read_to_string(&key)?.trim().as_bytes())?;
-            return Ok(Self {
-                key: Key::import(algorithm::P256, &secret)
-                    .ok_or("attestation-root.key holds no key")?,
-                certificate: Certificate::from_pem(text)?,
-            });
-        }
-        let secret = loop {
-            let secret = random::<32>();
-            if Key::import(algorithm::P256, &secret).is_some() {
-                break secret;
+    /// The authorities in this folder, made where there are none: `attestation-root.pem`, the others in
+    /// `attestation-intermediates.pem` (from the cards up to the root), and the last one's key.
+    pub fn open(folder: &Path, generation: Generation) -> Fallible<Self> {
+        let [root, between, key] =
+            [ROOT_FILE, INTERMEDIATES_FILE, KEY_FILE].map(|name| folder.join(name));
+        let Ok(secret) = fs::read_to_string(&key) else {
+            let (made, secret, certificates) = make(generation)?;
+            let pem = |certificate: &Certificate| certificate.to_pem(LineEnding::LF);
+            let (top, others) = certificates.split_first().ok_or("a root")?;
+            fs::write(&root, pem(top)?)?;
+            if generation == Generation::Long {
+                let others: Result<String, _> = others.iter().rev().map(pem).collect();
+                fs::write(&between, others?)?;
             }
+            // Last: without it all are made anew.
+            fs::write(&key, HEXLOWER.encode(&secret))?;
+            return Ok(made);
         };
-        let root = Key::import(algorithm::P256, &secret).ok_or("a key")?;
-        let name = Name::from_str(ROOT)?;
-        let certificate = issue(&root, &root.public_der(), authority(name.clone(), name, 1)?)?;
-        fs::write(&key, HEXLOWER.encode(&secret))?;
-        fs::write(&pem, certificate.to_pem(LineEnding::LF)?)?;
+        if between.exists() != (generation == Generation::Long) {
+            return Err("the folder's cards are attested by the other generation".into());
+        }
+        let lowest = if between.exists() { between } else { root };
+        let chain = Certificate::load_pem_chain(&fs::read(lowest)?)?;
+        let lowest = chain.first().ok_or("an empty file of certificates")?;
+        let secret = HEXLOWER.decode(secret.trim().as_bytes())?;
         Ok(Self {
-            key: root,
-            certificate,
+            key: Key::import(algorithm::P256, &secret)
+                .ok_or("attestation-issuer.key holds no key")?,
+            name: lowest.tbs_certificate().subject().clone(),
         })
     }
 
     /// Gives a card from the factory its attestation key and certificate.
     pub fn equip(&self, state: &mut State) -> Fallible<()> {
         let key = Key::generate(algorithm::P256).ok_or("a key")?;
-        let issuer = self.certificate.tbs_certificate().subject().clone();
-        let profile = authority(Name::from_str(INTERMEDIATE)?, issuer, 0)?;
+        let profile = authority(Name::from_str(F9)?, self.name.clone(), 0)?;
         let certificate = issue(&self.key, &key.public_der(), profile)?.to_der()?;
         let object = [tlv(0x70, &certificate), tlv(0x71, &[0]), tlv(0xFE, &[])].concat();
         state.objects.insert(ATTESTATION_CERTIFICATE, Bytes(object));
@@ -85,6 +104,41 @@ impl Authority {
         };
         state.slots.insert(ATTESTATION, slot);
         Ok(())
+    }
+}
+
+/// New authorities, from the root down: the lowest one with its secret, and the certificates of all.
+fn make(generation: Generation) -> Fallible<(Authority, [u8; 32], Vec<Certificate>)> {
+    let names: &[&str] = match generation {
+        Generation::Short => &SHORT,
+        Generation::Long => &LONG,
+    };
+    let mut lowest: Option<(Authority, [u8; 32])> = None;
+    let mut certificates = Vec::new();
+    for (below, name) in (1..=names.len()).rev().zip(names) {
+        let name = Name::from_str(name)?;
+        let (key, secret) = fresh();
+        let issuer = lowest.as_ref().map(|(above, _)| above);
+        let profile = authority(
+            name.clone(),
+            issuer.map_or(&name, |issuer| &issuer.name).clone(),
+            u8::try_from(below)?,
+        )?;
+        let signer = issuer.map_or(&key, |issuer| &issuer.key);
+        certificates.push(issue(signer, &key.public_der(), profile)?);
+        lowest = Some((Authority { key, name }, secret));
+    }
+    let (lowest, secret) = lowest.ok_or("there is a root")?;
+    Ok((lowest, secret, certificates))
+}
+
+/// A new key with its secret.
+fn fresh() -> (Key, [u8; 32]) {
+    loop {
+        let secret = random::<32>();
+        if let Some(key) = Key::import(algorithm::P256, &secret) {
+            return (key, secret);
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use std::process::{Command, ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
+use authority::Generation;
 use rack::{Asked, asked};
 
 /// What fails here ends in a message to the person who writes tests.
@@ -52,8 +53,9 @@ enum Wanted {
     },
 }
 
+/// What a rack is made from.
 #[derive(Args)]
-struct Setup {
+pub struct Setup {
     /// Where the sockets and the cards lie; made where it is missing
     folder: PathBuf,
     /// How many readers
@@ -62,6 +64,9 @@ struct Setup {
     /// A card: SERIAL[:FIRMWARE][@READER], @- for out of any reader
     #[arg(long = "card", value_parser = asked)]
     cards: Vec<Asked>,
+    /// Who attests the cards' keys
+    #[arg(long, value_enum, default_value_t = Generation::Short)]
+    attestation: Generation,
     /// Ends at the end of standard input too
     #[arg(long)]
     until_eof: bool,
@@ -70,9 +75,7 @@ struct Setup {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Wanted::Rack(setup) => enter(&setup),
-        Wanted::Inside(setup) => {
-            rack::run(&setup.folder, setup.readers, &setup.cards, setup.until_eof)
-        }
+        Wanted::Inside(setup) => rack::run(&setup),
         Wanted::Tell { folder, words } => control::tell(&folder, &words).map(|answer| {
             if !answer.is_empty() {
                 println!("{answer}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,12 +13,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use signal_hook::consts::SIGTERM;
 
-use crate::Fallible;
 use crate::authority::Authority;
 use crate::card::Unit;
 use crate::control;
 use crate::pcscd::{self, Pcscd};
 use crate::vpcd::{ATR, Message, Wire};
+use crate::{Fallible, Setup};
 
 const RETRY: Duration = Duration::from_millis(10);
 
@@ -229,7 +229,8 @@ fn serve(unit: &Unit, mut wire: Wire) {
 }
 
 /// Runs a rack in this network namespace until it is told to end.
-pub fn run(folder: &Path, readers: usize, cards: &[Asked], until_eof: bool) -> Fallible<()> {
+pub fn run(setup: &Setup) -> Fallible<()> {
+    let (folder, readers) = (&setup.folder, setup.readers);
     let up = Command::new("ip")
         .args(["link", "set", "lo", "up"])
         .status()?;
@@ -240,14 +241,14 @@ pub fn run(folder: &Path, readers: usize, cards: &[Asked], until_eof: bool) -> F
     let rack = Arc::new(Rack {
         folder: folder.to_owned(),
         readers,
-        authority: Authority::open(folder)?,
+        authority: Authority::open(folder, setup.attestation)?,
         cards: Mutex::default(),
         orders: orders.clone(),
     });
-    watch(orders, until_eof)?;
+    watch(orders, setup.until_eof)?;
     let mut daemon = Pcscd::prepare(folder, readers)?;
     daemon.start()?;
-    let outcome = show(&rack, cards).map(|()| obey(&rack, &ordered, &mut daemon));
+    let outcome = show(&rack, &setup.cards).map(|()| obey(&rack, &ordered, &mut daemon));
     daemon.stop()?;
     pcscd::remove(&control::socket(folder))?;
     outcome

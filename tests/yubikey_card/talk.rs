@@ -15,8 +15,9 @@ pub const VERIFY: &str = "0020008008 313233343536FFFF";
 pub const MANAGED: &[u8; 24] = &[
     1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8,
 ];
-/// The slot of the tests' keys.
+/// The slots of the tests' keys.
 pub const SEAL: u8 = 0x9D;
+pub const SIGN: u8 = 0x9C;
 
 /// A connection with a card.
 pub struct Talk(Card);

@@ -165,6 +165,12 @@ fn quirks(profile: &Profile) -> Vec<(&'static str, String)> {
     if quirks.read_write_session == ReadWriteSession::Always {
         rows.push(("quirk", "wants read-write sessions".to_owned()));
     }
+    if !quirks.data_objects {
+        rows.push((
+            "quirk",
+            "takes no data objects, so it carries no anchor".to_owned(),
+        ));
+    }
     if let Some(start) = &quirks.start {
         rows.push((
             "quirk",
@@ -197,7 +203,7 @@ mod tests {
         mechanisms = { ec = true, rsa_oaep_sha256 = true }
         pin = { form = "digits", shape = "plain", min = 4, max = 8, locks_after = 3, warns = true, checked = true }
         keys = { made_by = "maker", public = "open", proof = "local", id_length = 4, seal_id = "03", sign_id = "01" }
-        quirks = { peer_point = "raw", read_write_session = "auto", start = "folder=FOLDER" }
+        quirks = { data_objects = true, peer_point = "raw", read_write_session = "auto", start = "folder=FOLDER" }
     "#;
 
     /// The fields of a profile, as `pin.min`, and their values.

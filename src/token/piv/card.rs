@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 
 use super::apdu::{ANSWER_MAX, Answer, Command, value_of};
 use super::errors::Device;
-use super::link::Link;
+use super::link::{Link, Touching};
 use super::slot::Slot;
-use crate::ports::{OnTouch, PinStatus, TokenError};
+use crate::ports::{PinStatus, TokenError};
 use crate::secret::{Pin, SharedSecret};
 
 /// The PIV applet: the registered prefix selects it.
@@ -202,9 +202,9 @@ impl Card {
         &mut self,
         slot: Slot,
         point: &[u8; 65],
-        on_touch: Option<OnTouch<'_>>,
+        touch: Option<Touching<'_>>,
     ) -> Result<SharedSecret, TokenError> {
-        let answer = self.authenticate(slot, 0x85, point, on_touch)?;
+        let answer = self.authenticate(slot, 0x85, point, touch)?;
         let shared = self.response(&answer)?;
         SharedSecret::try_filled(|secret| {
             if shared.len() != secret.len() {
@@ -220,9 +220,9 @@ impl Card {
         &mut self,
         slot: Slot,
         digest: &[u8; 32],
-        on_touch: Option<OnTouch<'_>>,
+        touch: Option<Touching<'_>>,
     ) -> Result<Vec<u8>, TokenError> {
-        let answer = self.authenticate(slot, 0x81, digest, on_touch)?;
+        let answer = self.authenticate(slot, 0x81, digest, touch)?;
         let der = self.response(&answer)?;
         let signature =
             Signature::from_der(der).map_err(|_| self.device.odd("its signature is none"))?;
@@ -234,17 +234,17 @@ impl Card {
         slot: Slot,
         tag: u8,
         input: &[u8],
-        on_touch: Option<OnTouch<'_>>,
+        touch: Option<Touching<'_>>,
     ) -> Result<Answer, TokenError> {
         let length = u8::try_from(input.len()).unwrap_or(u8::MAX);
         let mut data = vec![0x7c, length + 4, 0x82, 0, tag, length];
         data.extend_from_slice(input);
         let command = Command::with(0x87, P256, slot.reference(), &data);
-        let touched = on_touch.is_some();
-        let answer = match on_touch {
+        let touched = touch.is_some();
+        let answer = match touch {
             None => self.ask(command)?,
-            Some(on_touch) => {
-                let sent = self.link.transmit_touched(command.into_bytes(), on_touch);
+            Some(touch) => {
+                let sent = self.link.transmit_touched(command.into_bytes(), touch);
                 let first = self.answer(sent)?;
                 self.rest(first)?
             }

@@ -40,6 +40,13 @@ pub(super) enum Broken {
     Left,
 }
 
+/// A touch that a command takes, and who is asked meanwhile.
+pub(super) struct Touching<'a> {
+    pub number: usize,
+    pub of: usize,
+    pub on_touch: OnTouch<'a>,
+}
+
 type Bytes = Zeroizing<Vec<u8>>;
 
 /// A card in our transaction.
@@ -82,8 +89,13 @@ impl Link {
     pub(super) fn transmit_touched(
         &mut self,
         command: Bytes,
-        on_touch: OnTouch<'_>,
+        touch: Touching<'_>,
     ) -> Result<Bytes, Broken> {
+        let Touching {
+            number,
+            of,
+            on_touch,
+        } = touch;
         self.send(command)?;
         let begun = Instant::now();
         loop {
@@ -91,6 +103,8 @@ impl Link {
             let wait = TouchWait {
                 waited,
                 limit: TOUCH_LIMIT,
+                number,
+                of,
             };
             if on_touch(wait) == Patience::Leave {
                 self.stuck = true;

@@ -9,6 +9,7 @@ mod card;
 mod errors;
 mod holders;
 mod link;
+mod looks;
 mod prepare;
 mod readers;
 mod slot;
@@ -18,19 +19,23 @@ mod watch;
 use std::os::fd::AsFd;
 
 use crate::model::TokenIdentity;
-use crate::ports::{Finding, Present, Sought, Token, TokenError, TokenProvider};
+use crate::ports::{Finding, Sought, Token, TokenError, TokenProvider};
 
 pub use holders::{Holder, holders};
 pub use readers::{CardInReader, Reader, readers};
 
 use card::Card;
+use looks::Looks;
 use readers::Occupied;
 use slot::Locator;
 use token::PivToken;
 
 /// All YubiKeys in the readers of this machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PivProvider;
+#[derive(Default)]
+pub struct PivProvider {
+    /// What was seen while looking for somebody's token.
+    looks: Looks,
+}
 
 /// Whether the service answers at all.
 fn service_runs() -> bool {
@@ -80,7 +85,7 @@ impl TokenProvider for PivProvider {
                         locator: wanted.to_string(),
                         ..identity
                     };
-                    found.push(PivToken::held(place, wanted, identity, card));
+                    found.push(PivToken::held(place.clone(), wanted, identity, card));
                 }
                 Ok(Some((_, identity))) => seen.strangers.push(identity.to_string()),
                 Ok(None) => {}
@@ -102,19 +107,21 @@ impl TokenProvider for PivProvider {
         }
     }
 
-    /// Three exchanges for a card whose seal key is the enrolled one: SELECT, and the key that tells whose it is.
+    /// Two exchanges for a card that was not looked at since it was inserted, SELECT and the key that tells whose it
+    /// is; none for the others.
     fn seek(&self, sought: &[Sought<'_>]) -> Result<Finding<'_>, TokenError> {
-        let wanted: Vec<(usize, Locator, &Sought<'_>)> = sought
-            .iter()
-            .enumerate()
-            .filter_map(|(at, one)| Some((at, one.identity.locator.parse().ok()?, one)))
-            .collect();
+        let wanted = looks::wanted(sought);
+        let places = readers::occupied()?;
+        self.looks.forget_others(&places);
         let (mut present, mut seen) = (Vec::new(), Seen::default());
-        for place in readers::occupied()? {
-            match recognise(place, &wanted, &mut seen) {
+        for place in &places {
+            match self.looks.recognise(place, &wanted) {
                 Ok(found) => present.extend(found),
                 Err(error) => seen.fails(error),
             }
+        }
+        if present.is_empty() {
+            present = self.looks.claimed(&places, &wanted, &mut seen.strangers)?;
         }
         match seen.failure {
             Some(failure) if present.is_empty() => Err(failure),
@@ -150,57 +157,4 @@ fn introduce(place: &Occupied) -> Result<Option<(Card, TokenIdentity)>, TokenErr
     };
     card.call(&identity.to_string());
     Ok(Some((card, identity)))
-}
-
-/// Whose card it is among those that are sought: by its seal key, or, where that is none of theirs, by the serial
-/// that it claims. Whoever uses it compares the key again, and then sees what is wrong.
-fn recognise<'p>(
-    place: Occupied,
-    wanted: &[(usize, Locator, &Sought<'_>)],
-    seen: &mut Seen,
-) -> Result<Option<Present<'p>>, TokenError> {
-    let Some(mut card) = Card::select(&place.reader, &place.name())? else {
-        return Ok(None);
-    };
-    let mut looked_at = Vec::new();
-    for (_, locator, _) in wanted {
-        if looked_at.contains(&locator.seal) {
-            continue;
-        }
-        looked_at.push(locator.seal);
-        let Some(info) = card.key(locator.seal)? else {
-            continue;
-        };
-        let point = info.point.as_ref().map(|point| &point[..]);
-        let owner = wanted.iter().find(|(_, other, one)| {
-            other.seal == locator.seal && Some(&one.keys.seal.public[..]) == point
-        });
-        if let Some((at, locator, one)) = owner {
-            card.call(&one.identity.to_string());
-            let mut token = PivToken::held(place, *locator, one.identity.clone(), card);
-            token.knows_seal(&info);
-            return Ok(Some(Present {
-                at: *at,
-                token: Box::new(token),
-            }));
-        }
-    }
-    let Some(serial) = card.serial()? else {
-        return Ok(None);
-    };
-    let claimed = wanted.iter().find(|(_, other, _)| other.serial == serial);
-    Ok(match claimed {
-        Some((at, locator, one)) => {
-            card.call(&one.identity.to_string());
-            let token = PivToken::held(place, *locator, one.identity.clone(), card);
-            Some(Present {
-                at: *at,
-                token: Box::new(token),
-            })
-        }
-        None => {
-            seen.strangers.push(format!("YubiKey (serial {serial})"));
-            None
-        }
-    })
 }

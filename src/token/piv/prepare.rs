@@ -1,14 +1,23 @@
 //! Preparing a YubiKey, through the `yubikey` crate: its PIN, PUK and management key, its keys, its objects.
 //! The card is let go before, and every PIN that goes through here was found good a moment ago.
 
+use std::ffi::CStr;
+
 use getrandom::SysRng;
 use yubikey::piv::{AlgorithmId, RetiredSlotId, SlotId, generate as make};
+use yubikey::reader::Context;
 use yubikey::{MgmKey, PinPolicy, Serial, TouchPolicy, YubiKey};
 
 use super::errors::Device;
 use super::slot::{Locator, Slot};
 use crate::ports::{FactoryState, NewAccess, TokenError};
 use crate::secret::Pin;
+
+/// Where a card is, and which it must be.
+pub(super) struct Place<'a> {
+    pub reader: &'a CStr,
+    pub locator: Locator,
+}
 
 /// The PIN and the PUK of a YubiKey as it leaves the factory (Yubico's technical manual, PIV).
 const FACTORY_PIN: &[u8] = b"123456";
@@ -17,7 +26,7 @@ const FACTORY_PUK: &[u8] = b"12345678";
 /// Puts own secrets in the place of the factory's. The management key comes first: it is drawn, and kept on the
 /// card, readable with the PIN.
 pub(super) fn secure(
-    locator: &Locator,
+    at: &Place<'_>,
     device: &Device,
     factory: FactoryState,
     access: &NewAccess<'_>,
@@ -31,7 +40,7 @@ pub(super) fn secure(
     if factory == FactoryState::default() {
         return Ok(());
     }
-    let mut card = open(locator, device)?;
+    let mut card = open(at, device)?;
     if factory.puk {
         let puk = access
             .puk
@@ -57,9 +66,9 @@ pub(super) fn secure(
 }
 
 /// Makes both keys: P-256, PIN and touch for each use.
-pub(super) fn generate(locator: &Locator, device: &Device, pin: &Pin) -> Result<(), TokenError> {
-    let mut card = managed(locator, device, pin)?;
-    let seal = slot(locator.seal).ok_or_else(|| device.odd("there is no such slot"))?;
+pub(super) fn generate(at: &Place<'_>, device: &Device, pin: &Pin) -> Result<(), TokenError> {
+    let mut card = managed(at, device, pin)?;
+    let seal = slot(at.locator.seal).ok_or_else(|| device.odd("there is no such slot"))?;
     for at in [seal, SlotId::Signature] {
         let made = make(
             &mut card,
@@ -75,13 +84,13 @@ pub(super) fn generate(locator: &Locator, device: &Device, pin: &Pin) -> Result<
 
 /// Writes a data object.
 pub(super) fn write(
-    locator: &Locator,
+    at: &Place<'_>,
     device: &Device,
     pin: &Pin,
     id: [u8; 3],
     content: &[u8],
 ) -> Result<(), TokenError> {
-    let mut card = managed(locator, device, pin)?;
+    let mut card = managed(at, device, pin)?;
     let id = u32::from_be_bytes([0, id[0], id[1], id[2]]);
     let written = card.save_object(id, &mut content.to_vec());
     written.map_err(|error| failed(device, "writing an object", &error))
@@ -95,14 +104,29 @@ fn slot(slot: Slot) -> Option<SlotId> {
     Some(SlotId::Retired(retired))
 }
 
-fn open(locator: &Locator, device: &Device) -> Result<YubiKey, TokenError> {
-    let opened = YubiKey::open_by_serial(Serial(locator.serial));
-    opened.map_err(|error| failed(device, "taking it", &error))
+/// Opens the card in its reader and touches no other: others may be in our own hands.
+fn open(at: &Place<'_>, device: &Device) -> Result<YubiKey, TokenError> {
+    let taking = |error| failed(device, "taking it", &error);
+    let mut context = Context::open().map_err(taking)?;
+    let name = at.reader.to_string_lossy();
+    let reader = context
+        .iter()
+        .map_err(taking)?
+        .find(|one| one.name() == name);
+    let card = reader
+        .ok_or_else(|| device.gone())?
+        .open()
+        .map_err(taking)?;
+    if card.serial() == Serial(at.locator.serial) {
+        Ok(card)
+    } else {
+        Err(device.gone())
+    }
 }
 
 /// Opens it with the management key that it keeps for whoever knows its PIN.
-fn managed(locator: &Locator, device: &Device, pin: &Pin) -> Result<YubiKey, TokenError> {
-    let mut card = open(locator, device)?;
+fn managed(at: &Place<'_>, device: &Device, pin: &Pin) -> Result<YubiKey, TokenError> {
+    let mut card = open(at, device)?;
     verified(&mut card, device, pin)?;
     let key = MgmKey::get_protected(&mut card).map_err(|_| device.management_key())?;
     authenticated(&mut card, device, &key)?;

@@ -8,9 +8,12 @@ use pcsc::{Context, ReaderState, Scope, State};
 use super::errors::service;
 use crate::ports::TokenError;
 
-/// A reader with a card in it.
+/// A reader with a card in it. Two are equal as long as the card was not taken out in between.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Occupied {
     pub reader: CString,
+    /// How often something was put in or taken out, as the service counts it.
+    count: u32,
 }
 
 impl Occupied {
@@ -79,6 +82,7 @@ pub(super) fn occupied() -> Result<Vec<Occupied>, TokenError> {
     Ok(present
         .map(|state| Occupied {
             reader: state.name().to_owned(),
+            count: state.event_count(),
         })
         .collect())
 }

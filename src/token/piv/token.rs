@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::card::{Card, KeyInfo, PIN_LENGTH, PinPolicy, TouchPolicy};
 use super::errors::Device;
+use super::link::Touching;
 use super::prepare;
 use super::readers::Occupied;
 use super::slot::{Locator, Slot};
@@ -71,6 +72,13 @@ impl PivToken {
 
     fn device(&self) -> Device {
         Device::new(&self.name)
+    }
+
+    fn reader(&self) -> prepare::Place<'_> {
+        prepare::Place {
+            reader: &self.place.reader,
+            locator: self.locator,
+        }
     }
 
     fn slot(&self, which: KeyUse) -> Slot {
@@ -158,23 +166,23 @@ impl PivToken {
         &mut self,
         pin: &Pin,
         request: &KeyRequest<'_>,
-        on_touch: OnTouch<'_>,
+        touch: Touching<'_>,
     ) -> Result<KeyReply, TokenError> {
         let which = used(request);
         let known = self.known(which)?;
         let slot = self.slot(which);
-        let on_touch: Option<OnTouch<'_>> = match known.touch {
+        let touch = match known.touch {
             TouchPolicy::Never => None,
-            TouchPolicy::Always | TouchPolicy::Cached => Some(on_touch),
+            TouchPolicy::Always | TouchPolicy::Cached => Some(touch),
         };
         let device = self.device();
         let card = self.card()?;
         card.verify(pin)?;
         match request {
-            KeyRequest::Agree(point) => card.agree(slot, point, on_touch).map(KeyReply::Secret),
+            KeyRequest::Agree(point) => card.agree(slot, point, touch).map(KeyReply::Secret),
             KeyRequest::Sign(message) => {
                 let digest: [u8; 32] = Sha256::digest(message).into();
-                card.sign(slot, &digest, on_touch).map(KeyReply::Signature)
+                card.sign(slot, &digest, touch).map(KeyReply::Signature)
             }
             KeyRequest::Decapsulate(_) => Err(device.odd("it has no RSA key of ours")),
         }
@@ -208,9 +216,16 @@ impl PivToken {
         if requests.is_empty() {
             self.card()?.verify(pin)?;
         }
-        requests
-            .iter()
-            .map(|request| self.answer(pin, request, &mut *on_touch))
+        let numbered = (1..).zip(requests);
+        numbered
+            .map(|(number, request)| {
+                let touch = Touching {
+                    number,
+                    of: requests.len(),
+                    on_touch: &mut *on_touch,
+                };
+                self.answer(pin, request, touch)
+            })
             .collect()
     }
 
@@ -319,7 +334,7 @@ impl Token for PivToken {
         }
         self.check_pin(pin)?;
         (self.seal, self.sign) = (None, None);
-        prepare::generate(&self.locator, &self.device(), pin)?;
+        prepare::generate(&self.reader(), &self.device(), pin)?;
         self.keys()
     }
 
@@ -387,7 +402,11 @@ impl Token for PivToken {
             self.check_pin(access.pin)?;
         }
         self.let_go();
-        prepare::secure(&self.locator, &self.device(), factory, access)
+        prepare::secure(&self.reader(), &self.device(), factory, access)
+    }
+
+    fn carries_anchors(&self) -> bool {
+        true
     }
 
     fn anchor(&mut self) -> Result<Option<Vec<u8>>, TokenError> {
@@ -396,7 +415,7 @@ impl Token for PivToken {
 
     fn write_anchor(&mut self, pin: &Pin, anchor: &[u8]) -> Result<bool, TokenError> {
         self.check_pin(pin)?;
-        prepare::write(&self.locator, &self.device(), pin, ANCHOR, anchor)?;
+        prepare::write(&self.reader(), &self.device(), pin, ANCHOR, anchor)?;
         Ok(true)
     }
 }

@@ -1,5 +1,6 @@
 //! Tokens behind PKCS#11 modules (OASIS PKCS#11 2.40 and 3.0): HSMs, smart cards, SoftHSM.
 
+mod anchor;
 mod check;
 mod errors;
 mod generate;

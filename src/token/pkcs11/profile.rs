@@ -121,6 +121,8 @@ pub struct Quirks {
     pub peer_point: PeerPoint,
     /// Which sessions are opened for what only reads.
     pub read_write_session: ReadWriteSession,
+    /// Whether the token takes data objects, so that it can carry an anchor.
+    pub data_objects: bool,
     /// The text for `pReserved` of `C_Initialize`, in which FOLDER stands for the folder that the
     /// configuration names.
     pub start: Option<String>,
@@ -177,6 +179,7 @@ impl Default for Quirks {
         Self {
             peer_point: PeerPoint::Raw,
             read_write_session: ReadWriteSession::Auto,
+            data_objects: true,
             start: None,
         }
     }

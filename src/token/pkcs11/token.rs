@@ -16,6 +16,7 @@ use crate::model::{TokenIdentity, TokenKeys};
 use crate::ports::{KeyReply, KeyRequest, OnTouch, PinRules, PinStatus, Token, TokenError};
 use crate::secret::{Pin, SharedSecret};
 
+use super::anchor;
 use super::errors::{device, told};
 use super::keys::{Objects, Which, der_point, is_point};
 use super::module::{Module, Present};
@@ -161,6 +162,29 @@ impl Token for Pkcs11Token {
     fn check_keys(&mut self, pin: &Pin) -> Result<(), TokenError> {
         self.place().logged_in(pin, Access::Read, |session| {
             self.check_both(&self.objects(session))
+        })
+    }
+
+    fn carries_anchors(&self) -> bool {
+        let quirks = self.profile().map(|profile| profile.quirks.data_objects);
+        quirks.unwrap_or(true)
+    }
+
+    fn anchor(&mut self) -> Result<Option<Vec<u8>>, TokenError> {
+        if !self.carries_anchors() {
+            return Ok(None);
+        }
+        let name = self.name.clone();
+        self.place()
+            .in_session(|session| anchor::read(session, &name))
+    }
+
+    fn write_anchor(&mut self, pin: &Pin, bytes: &[u8]) -> Result<bool, TokenError> {
+        if !self.carries_anchors() {
+            return Ok(false);
+        }
+        self.place().logged_in(pin, Access::Write, |session| {
+            Ok(anchor::write(session, bytes))
         })
     }
 

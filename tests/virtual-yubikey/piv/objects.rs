@@ -2,7 +2,7 @@
 
 use super::Piv;
 use crate::apdu::{Answer, Apdu, Refused, demand, sw};
-use crate::state::{ATTESTATION_CERTIFICATE, Bytes};
+use crate::state::Bytes;
 use crate::tlv::{all, find, tlv};
 
 /// The longest value of an object.
@@ -42,7 +42,8 @@ impl Piv<'_> {
         self.managed()?;
         let elements = all(&apdu.data).ok_or(sw::WRONG_DATA)?;
         let tag = name(&elements)?;
-        let exists = matches!(tag, 0x5F_C100..=0x5F_C1FF | 0x5F_FF00..=ATTESTATION_CERTIFICATE | 0x5F_FF10..=0x5F_FF1F);
+        // Yubico's .NET SDK, user's manual, PIV data objects: any number of this range, defined or not.
+        let exists = matches!(tag, 0x5F_0000..=0x5F_FFFF);
         demand(exists, sw::NOT_FOUND)?;
         let value = find(&elements, 0x53).ok_or(sw::WRONG_DATA)?;
         demand(value.len() <= LONGEST, sw::NO_SPACE)?;

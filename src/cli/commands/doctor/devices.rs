@@ -159,7 +159,7 @@ fn program(holder: &Holder, readers: &[Reader]) -> Finding {
 
 /// The YubiKeys; a card that somebody keeps was told of already.
 fn yubikeys(readers: &[Reader]) -> (Option<Finding>, Vec<TokenIdentity>) {
-    match PivProvider.list() {
+    match PivProvider::default().list() {
         Ok(listed) => (None, listed),
         Err(TokenError::Busy { .. })
             if readers.iter().any(|one| one.card == CardInReader::Held) =>

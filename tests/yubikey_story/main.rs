@@ -1,0 +1,16 @@
+//! The night at the safe with YubiKeys behind a real pcscd: what people see, type and touch.
+
+#[path = "../common/aws.rs"]
+mod aws;
+#[path = "../common/bench.rs"]
+mod bench;
+#[path = "../common/pty.rs"]
+mod pty;
+#[path = "../common/rack.rs"]
+mod rack;
+#[path = "../common/scene.rs"]
+mod scene;
+
+mod ceremony;
+mod preparing;
+mod safe;
