@@ -5,8 +5,8 @@ use std::path::Path;
 
 use breakglass::format::OpenedStatement;
 use breakglass::format::dsse::Envelope;
-use breakglass::ledger::{Delivery, Entry, Event, Retirement, RetirementCause};
-use breakglass::model::{Digest, Timestamp};
+use breakglass::ledger::{Delivery, Entry, Event, HeadRef, Retirement, RetirementCause};
+use breakglass::model::{Digest, Name, Timestamp};
 
 use crate::made::{self, pem};
 use crate::soft::{self, name};
@@ -214,11 +214,38 @@ fn events(world: &World) -> Vec<Event> {
             code: "aws-denied".to_owned(),
         },
         Event::Refused {
-            incident: Some(incident),
+            incident: Some(incident.clone()),
             code: "no-quorum".to_owned(),
             what: "nobody came".to_owned(),
         },
+        joined(),
+        carried(incident),
     ]
+}
+
+fn joined() -> Event {
+    let head = |size, byte| HeadRef {
+        size,
+        root: Digest([byte; 32]),
+    };
+    Event::LedgerJoined {
+        parted: head(5, 1),
+        main: head(7, 2),
+        heads: vec![head(6, 3), head(8, 4)],
+    }
+}
+
+fn carried(incident: Name) -> Event {
+    let event = Event::Released {
+        incident,
+        exit: Some(0),
+    };
+    let time = Timestamp::from_unix(soft::NOW);
+    Event::Carried {
+        ledger: Digest([4; 32]),
+        index: 6,
+        entry: Box::new(Entry { time, event }),
+    }
 }
 
 fn commits(seeds: &mut Vec<Seed>) {

@@ -10,8 +10,8 @@ use crate::aws::{Aws, AwsSettings};
 use crate::crypto::SoftwareSigner;
 use crate::model::{Class, Failure, Name};
 use crate::ops::{Cloud, OpenVault, Station, World};
-use crate::ports::{Notice, Operator, StoreError};
-use crate::store::{DirStore, StationFolder};
+use crate::ports::{Notice, Operator, Store, StoreError};
+use crate::store::{DirStore, SplitStore, StationFolder};
 use crate::system::{SystemClock, SystemEntropy};
 use crate::token::AllTokens;
 use crate::token::piv::PivProvider;
@@ -68,24 +68,54 @@ impl App {
             })
     }
 
-    /// The vault.
-    pub fn store(&self) -> Result<DirStore, Failure> {
-        let path = self.vault_path()?;
-        match DirStore::open(&path) {
-            Err(StoreError::NotFound(_)) => Err(Failure::new(
-                Class::Failed,
-                "vault-missing",
-                format!(
-                    "there is no folder {}, where the vault should be",
-                    path.display()
-                ),
-                "nothing was changed",
-            )
-            .hint(
-                "is the disk or share with the vault connected? is it another folder? --vault DIR",
-            )),
-            opened => Ok(opened?),
-        }
+    /// The folder that takes what is added to the ledger, where that is not the vault.
+    pub fn ledger_path(&self) -> Option<&Path> {
+        let named = self.globals.ledger.as_deref();
+        named.or(self.config.ledger.as_deref())
+    }
+
+    /// The vault, with its ledger wherever that goes on.
+    pub fn store(&self) -> Result<Box<dyn Store>, Failure> {
+        self.store_at(&self.vault_path()?)
+    }
+
+    /// The same of a vault in this folder.
+    pub fn store_at(&self, path: &Path) -> Result<Box<dyn Store>, Failure> {
+        let vault = vault_in(path)?;
+        Ok(match self.ledger_path() {
+            None => Box::new(vault),
+            Some(path) => Box::new(SplitStore::open(vault, SplitStore::medium(path)?)?),
+        })
+    }
+
+    /// Refuses what changes more than the ledger, where only that is written.
+    pub fn require_whole(&self) -> Result<(), Failure> {
+        let Some(path) = self.ledger_path() else {
+            return Ok(());
+        };
+        Err(Failure::new(
+            Class::Refused,
+            "ledger-elsewhere",
+            format!(
+                "this vault is opened as a copy whose ledger goes on in {}: it can be opened, and not changed",
+                path.display()
+            ),
+            "nothing was changed",
+        )
+        .hint(format!(
+            "at the main vault: breakglass ledger join {}, then the same command",
+            path.display()
+        )))
+    }
+
+    /// What config.toml says of the vault and of where its ledger goes on.
+    pub fn configured(&self) -> (Option<&Path>, Option<&Path>) {
+        (self.config.vault.as_deref(), self.config.ledger.as_deref())
+    }
+
+    /// The vault's own folder.
+    pub fn vault_folder(&self) -> Result<DirStore, Failure> {
+        vault_in(&self.vault_path()?)
     }
 
     /// All tokens: YubiKeys, and those of the PKCS#11 modules.
@@ -185,7 +215,7 @@ impl App {
     /// Runs a deed that needs no AWS.
     pub fn in_world<T>(
         &self,
-        store: &DirStore,
+        store: &dyn Store,
         name: Name,
         deed: impl FnOnce(&World<'_>, &mut Terminal) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
@@ -233,7 +263,7 @@ impl App {
         deed: impl FnOnce(&mut OpenVault<'_>, &mut Terminal) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let store = self.store()?;
-        self.in_world(&store, self.station_name()?, |world, terminal| {
+        self.in_world(&*store, self.station_name()?, |world, terminal| {
             let mut vault = open(world)?;
             let done = deed(&mut vault, terminal);
             if let Some(why) = vault.journal.not_derived() {
@@ -251,6 +281,7 @@ impl App {
         &self,
         deed: impl FnOnce(&mut OpenVault<'_>, &Cloud<'_>, &mut Terminal) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.require_whole()?;
         let timing = self.config.proof.timing()?;
         self.in_vault(|vault, terminal| {
             let aws = Aws::connect(AwsSettings {
@@ -272,6 +303,22 @@ impl App {
             };
             deed(vault, &cloud, terminal)
         })
+    }
+}
+
+fn vault_in(path: &Path) -> Result<DirStore, Failure> {
+    match DirStore::open(path) {
+        Err(StoreError::NotFound(_)) => Err(Failure::new(
+            Class::Failed,
+            "vault-missing",
+            format!(
+                "there is no folder {}, where the vault should be",
+                path.display()
+            ),
+            "nothing was changed",
+        )
+        .hint("is the disk or share with the vault connected? is it another folder? --vault DIR")),
+        opened => Ok(opened?),
     }
 }
 

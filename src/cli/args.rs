@@ -21,7 +21,8 @@ pub struct Args {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 a person is needed, 4 refused by policy, \
 5 token or PIN or touch, 6 PIN blocked or last try withheld, 7 integrity: stop and call someone, \
-8 AWS refused or unreachable, 9 half done: run it again, 10 status: something is overdue or open, \
+8 AWS refused or unreachable, 9 half done: run it again, 10 status, doctor, join: \
+something is overdue, open or in the way, \
 70 a bug. A child's own code passes through.";
 
 /// What every command takes.
@@ -36,6 +37,16 @@ pub struct Globals {
         hide_env_values = true
     )]
     pub vault: Option<PathBuf>,
+    /// A folder that takes what is added to the ledger, where the vault is a copy that nothing is written to
+    /// [default: the one in config.toml, else the vault]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "BREAKGLASS_LEDGER",
+        hide_env_values = true
+    )]
+    pub ledger: Option<PathBuf>,
     /// This machine's folder: pins, software key, configuration [default: ~/.config/breakglass]
     #[arg(
         long,
@@ -109,6 +120,12 @@ pub enum Command {
     },
     /// Who can open the vault, what is overdue, what is open
     Status,
+    /// What would stop an opening tonight, on this machine, with what to type about it. Asks for no PIN and
+    /// changes nothing
+    Doctor,
+    /// A copy of the vault for the safe
+    #[command(subcommand)]
+    Vault(Vault),
     /// The append-only record of every act
     #[command(subcommand)]
     Ledger(Ledger),
@@ -447,6 +464,27 @@ pub struct Unseal {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum Vault {
+    /// Write a folder for the safe: the vault, what it stands at, a card to print, this program. Run it again
+    /// after each rotation; the folder is replaced as a whole
+    Export {
+        /// The folder; one that an export made, an empty one, or none
+        dir: PathBuf,
+        /// Leave this program out
+        #[arg(long)]
+        without_program: bool,
+    },
+    /// Set this machine up to open from such a folder. The fingerprint is typed, from the card in the safe
+    Import {
+        /// The folder
+        dir: PathBuf,
+        /// 64 hexadecimal digits; blanks between them do no harm
+        #[arg(required = true)]
+        fingerprint: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum Ledger {
     /// Check every hash, signature and sealed document (intact), and compare with what this machine remembers
     /// (complete)
@@ -456,6 +494,11 @@ pub enum Ledger {
         /// Of one incident alone
         #[arg(long)]
         incident: Option<Name>,
+    },
+    /// Bring what was recorded offline, with --ledger, into this vault's ledger
+    Join {
+        /// The folder that took it
+        dir: PathBuf,
     },
 }
 

@@ -20,6 +20,9 @@ pub struct Config {
     /// The vault's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault: Option<PathBuf>,
+    /// The folder that takes what is added to the ledger, where the vault is a copy that nothing is written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<PathBuf>,
     /// The PKCS#11 modules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub module: Vec<Module>,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Head;
 use super::event::Event;
+use super::joined::JoinedLedger;
 use super::state::VaultState;
 use crate::format::OpenedStatement;
 use crate::model::{Digest, Name};
@@ -69,7 +70,9 @@ pub(super) fn mentioned(event: &Event, state: &VaultState) -> Vec<Row> {
         Event::VaultFounded { .. }
         | Event::ManifestIntended { .. }
         | Event::ManifestAdopted { .. }
-        | Event::Refused { .. } => Vec::new(),
+        | Event::Refused { .. }
+        | Event::LedgerJoined { .. } => Vec::new(),
+        Event::Carried { entry, .. } => mentioned(&entry.event, state),
         Event::CredentialAdded { credential: new } => vec![credential(&new.name)],
         Event::RotationBegun { compartment, .. } => vec![Row::Compartment(compartment.clone())],
         Event::GenerationCommitted {
@@ -163,6 +166,9 @@ struct Summary {
     refusals: u64,
     /// The incidents that are not closed.
     live: Vec<Name>,
+    /// The ledgers that were joined.
+    #[serde(default)]
+    joined: BTreeMap<Digest, JoinedLedger>,
 }
 
 /// An archive that a reading began at.
@@ -199,6 +205,7 @@ impl Source {
             manifest: summary.manifest,
             strangers: summary.strangers,
             refusals: summary.refusals,
+            joined: summary.joined,
             ..VaultState::default()
         };
         let live = summary.live.into_iter().map(Row::Incident).collect();
@@ -286,6 +293,7 @@ fn summary(ground: &Ground, state: &VaultState) -> Option<Vec<u8>> {
         strangers: state.strangers.clone(),
         refusals: state.refusals,
         live: live.map(|(name, _)| name.clone()).collect(),
+        joined: state.joined.clone(),
     })
 }
 

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::joined::HeadRef;
 use crate::format::dsse::Envelope;
 use crate::model::{AccessKeyId, AccountId, Digest, Name, Reason, Timestamp, UserName};
 
@@ -257,6 +258,26 @@ pub enum Event {
         /// The incident.
         incident: Name,
     },
+    /// A ledger that parted from this one is joined: its own commits are kept in the vault, and what was
+    /// opened by it follows as [`Event::Carried`].
+    LedgerJoined {
+        /// The last head that both have.
+        parted: HeadRef,
+        /// The head of this one that it was joined to.
+        main: HeadRef,
+        /// The heads of the other since, oldest first.
+        heads: Vec<HeadRef>,
+    },
+    /// An entry of a ledger that was joined.
+    Carried {
+        /// That ledger, by the root of its newest head.
+        ledger: Digest,
+        /// The entry's number in it.
+        index: u64,
+        /// The entry.
+        #[serde(deserialize_with = "super::joined::carried")]
+        entry: Box<Entry>,
+    },
 }
 
 /// What is done to a key that is not needed any more.
@@ -314,6 +335,8 @@ impl Event {
                 | Self::Released { .. }
                 | Self::ClosingIntended { .. }
                 | Self::ClosingFailed { .. }
+                | Self::LedgerJoined { .. }
+                | Self::Carried { .. }
         )
     }
 

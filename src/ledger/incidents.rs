@@ -32,7 +32,7 @@ impl VaultState {
                     "something is to be opened in {incident} that may not be"
                 )))
             }
-            Event::Opened { statement } => self.opened(statement),
+            Event::Opened { statement } => self.opened(statement, false),
             Event::Delivered {
                 incident,
                 credentials,
@@ -140,8 +140,9 @@ impl VaultState {
     }
 
     /// A witness's statement: signed by the key that was recorded when the access key was sealed, and in
-    /// agreement with what the ledger says.
-    fn opened(&mut self, envelope: &Envelope) -> Result<(), Impossible> {
+    /// agreement with what the ledger says. One that is carried over from a joined ledger may speak of a key
+    /// that was in force there alone, and opens its incident again.
+    pub(super) fn opened(&mut self, envelope: &Envelope, carried: bool) -> Result<(), Impossible> {
         let statement: OpenedStatement = envelope
             .document()
             .map_err(|e| Impossible::Malformed(e.to_string()))?;
@@ -157,7 +158,7 @@ impl VaultState {
             return Err(bad("it names another generation"));
         }
         witnessed(envelope, &key.witness).map_err(bad)?;
-        if !key.can_be_opened() {
+        if !(key.can_be_opened() || carried && key.committed) {
             let id = &key.id;
             return Err(contradiction(format!(
                 "{id} of {name} is not in force any more"
@@ -165,6 +166,9 @@ impl VaultState {
         }
         people(&statement.participants).map_err(bad)?;
         key.opened_in.push(statement.incident.clone());
+        if carried {
+            self.open_again(&statement.incident);
+        }
         let incident = self.incident(&statement.incident)?;
         if incident.phase != IncidentPhase::Open {
             return Err(bad("its incident is closed or being closed"));
@@ -174,6 +178,10 @@ impl VaultState {
         }
         if incident.expires != statement.expires {
             return Err(bad("it names another lease"));
+        }
+        if carried {
+            // What was denied before does not reach what was opened elsewhere meanwhile.
+            incident.sessions_denied.remove(&name);
         }
         let opened = (statement.credential, statement.access_key);
         if !incident.opened.contains(&opened) {

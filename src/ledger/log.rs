@@ -407,7 +407,7 @@ impl<'s> Ledger<'s> {
 }
 
 /// Makes the commit, or finds out that it was not made.
-fn create(store: &dyn Store, number: u64, bytes: &[u8]) -> Result<(), LedgerError> {
+pub(super) fn create(store: &dyn Store, number: u64, bytes: &[u8]) -> Result<(), LedgerError> {
     let error = match store.create(&names::commit(number)?, bytes) {
         Ok(()) => return Ok(()),
         Err(StoreError::AlreadyExists(_)) => return Err(LedgerError::Moved),

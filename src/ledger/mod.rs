@@ -11,13 +11,17 @@
 
 mod ahead;
 mod archive;
+mod branch;
 mod bundle;
 mod commit;
 mod derived;
 mod error;
 mod event;
 mod incidents;
+mod join;
+mod joined;
 mod journal;
+mod kept;
 mod log;
 mod names;
 mod note;
@@ -30,12 +34,16 @@ mod verify;
 mod walk;
 
 pub use archive::ARCHIVED_FROM;
+pub use branch::Branch;
 pub use bundle::ENTRY_MAX;
 pub use commit::{COMMIT_ENTRIES, COMMIT_MAX, FIRST_LINE as COMMIT_MAGIC};
 pub use derived::Derived;
 pub use error::LedgerError;
 pub use event::{CredentialDefinition, Delivery, Entry, Event, Retirement, RetirementCause};
+pub use join::{Kinship, adopt, kinship};
+pub use joined::{HeadRef, JoinedLedger};
 pub use journal::{Journal, JournalError, Seen};
+pub use kept::verify_joined;
 pub use log::{Head, Ledger};
 pub use note::{LedgerSigner, origin};
 pub use reading::Rights;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::LedgerError;
+use crate::model::Digest;
 use crate::ports::{StoreError, StoreKey};
 
 /// Hashes of a tile, entries of a bundle (C2SP tlog-tiles: tiles of height 8).
@@ -10,6 +11,7 @@ pub(super) const TILE_WIDTH: usize = 256;
 
 const COMMITS: &str = "ledger/commit";
 const TILES: &str = "ledger/tile";
+const OFFLINE: &str = "ledger/offline";
 
 /// The folder of the commits.
 pub(super) fn commits() -> Result<StoreKey, LedgerError> {
@@ -29,6 +31,16 @@ pub(super) fn commit_number(name: &StoreKey) -> Result<u64, LedgerError> {
         .and_then(|digits| digits.parse().ok())
         .filter(|number| commit(*number).is_ok_and(|again| again == *name))
         .ok_or_else(|| LedgerError::Stray(name.to_string()))
+}
+
+/// The folder of the commits of a joined ledger, `ledger/offline/<root of its newest head>/commit`.
+pub(super) fn kept_commits(root: &Digest) -> Result<StoreKey, LedgerError> {
+    key(format!("{OFFLINE}/{root}/commit"))
+}
+
+/// One of them, by the number that it had there, twelve digits.
+pub(super) fn kept_commit(root: &Digest, number: u64) -> Result<StoreKey, LedgerError> {
+    key(format!("{OFFLINE}/{root}/commit/{number:012}"))
 }
 
 /// The plain checkpoint, for tlog clients: the note of the newest commit.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::archive::{self, Ground, Row, Source};
 use super::event::{Entry, Event};
+use super::joined::HeadRef;
 use super::journal::JournalError;
 use super::replay::{Impossible, Writer};
 use super::state::VaultState;
 use super::{EntryAt, Head};
+use crate::format::dsse::Envelope;
 use crate::format::{OpenedStatement, digest, strict};
 use crate::model::{Digest, Name};
 
@@ -165,20 +167,45 @@ impl Reading {
     /// A witness's statement names the ledger that it was made on: the beginning of this one, or it was
     /// carried here from another history.
     fn check_ground(&self, event: &Event) -> Result<(), Impossible> {
-        let Event::Opened { statement } = event else {
-            return Ok(());
-        };
-        let stated: OpenedStatement = statement
-            .document()
-            .map_err(|e| Impossible::Malformed(e.to_string()))?;
-        if self.heads.get(&stated.ledger_size) == Some(&stated.ledger_root) {
-            return Ok(());
+        match event {
+            Event::Opened { statement } => on_ground(statement, &self.heads),
+            Event::LedgerJoined { parted, main, .. } => {
+                let had = |head: &HeadRef| self.heads.get(&head.size) == Some(&head.root);
+                if had(parted) && had(main) {
+                    return Ok(());
+                }
+                Err(Impossible::Contradiction(
+                    "a ledger is joined at a head that this one never had".to_owned(),
+                ))
+            }
+            Event::Carried { ledger, entry, .. } => match &entry.event {
+                Event::Opened { statement } => {
+                    let joined = self.state.joined.get(ledger);
+                    let known = joined.map(|joined| {
+                        let mut heads = joined.heads.clone();
+                        heads.insert(joined.parted.size, joined.parted.root);
+                        heads
+                    });
+                    on_ground(statement, &known.unwrap_or_default())
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
         }
-        Err(Impossible::Witness(
-            stated.credential.to_string(),
-            "it was made on another ledger",
-        ))
     }
+}
+
+fn on_ground(statement: &Envelope, heads: &BTreeMap<u64, Digest>) -> Result<(), Impossible> {
+    let stated: OpenedStatement = statement
+        .document()
+        .map_err(|e| Impossible::Malformed(e.to_string()))?;
+    if heads.get(&stated.ledger_size) == Some(&stated.ledger_root) {
+        return Ok(());
+    }
+    Err(Impossible::Witness(
+        stated.credential.to_string(),
+        "it was made on another ledger",
+    ))
 }
 
 /// What the ledger says of manifests must be so.

@@ -98,6 +98,7 @@ impl VaultState {
             | Event::SessionsDenied { .. }
             | Event::ClosingFailed { .. }
             | Event::IncidentClosed { .. } => self.apply_incident(&entry.event, time),
+            Event::LedgerJoined { .. } | Event::Carried { .. } => self.apply_joined(&entry.event),
         }
     }
 

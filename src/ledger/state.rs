@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::CredentialDefinition;
+use super::joined::JoinedLedger;
 use crate::model::{AccessKeyId, Digest, Name, Reason, Timestamp};
 
 /// The state of a vault, as its ledger tells it.
@@ -24,6 +25,8 @@ pub struct VaultState {
     pub strangers: BTreeMap<Digest, u64>,
     /// How many refusals there were.
     pub refusals: u64,
+    /// The ledgers that were joined, by the roots of their newest heads.
+    pub joined: BTreeMap<Digest, JoinedLedger>,
 }
 
 /// A compartment's rotations.

@@ -58,6 +58,17 @@ impl From<StoreError> for Failure {
             StoreError::NotAFile(..) | StoreError::NotAFolder(..) | StoreError::TooLarge(..) => {
                 Self::new(Class::Integrity, "vault-file-odd", text, LEFT_ALONE).hint(CALL)
             }
+            StoreError::Parted(ref place, _) => Self::new(
+                Class::Refused,
+                "ledger-parted",
+                text,
+                "nothing was done: both are as they were, and each by itself is whole",
+            )
+            .hint("to record the next opening: an empty folder, --ledger DIR")
+            .hint(format!(
+                "to bring what stands there home, at the main vault: breakglass ledger join {}",
+                typed(place)
+            )),
             StoreError::Exposed(ref place, _) => Self::new(
                 Class::Refused,
                 "vault-exposed",
@@ -199,7 +210,13 @@ impl From<JournalError> for Failure {
         let text = error.to_string();
         match error {
             JournalError::Store(store) => {
+                let read_only = matches!(store, StoreError::Unwritable(..));
                 let mut failure = Self::from(store);
+                if read_only {
+                    let other =
+                        "or let the ledger of this copy go on in another folder: --ledger DIR";
+                    failure = failure.hint(other);
+                }
                 failure.what = format!("the ledger cannot be used: {}", failure.what);
                 failure.state("nothing more was done: what cannot be recorded does not happen")
             }

@@ -4,7 +4,7 @@ use super::documents::{self, Documents};
 use super::open_vault::{OpenVault, read_chain, require_begun};
 use super::world::World;
 use crate::format::Rotator;
-use crate::ledger::{Anchor, Completeness, Entry, EntryAt, Event, Journal, Seen, Verified};
+use crate::ledger::{self, Anchor, Completeness, Entry, EntryAt, Event, Journal, Seen, Verified};
 use crate::manifest::{Chain, Pin};
 use crate::model::{Failure, Name};
 use crate::ports::Remembered;
@@ -16,6 +16,8 @@ pub struct LedgerReport {
     pub verified: Verified,
     /// The rotators that the manifest in force names. Names in the ledger are claims: keys count.
     pub rotators: Vec<Rotator>,
+    /// How many ledgers were joined to it that had parted from it.
+    pub joined: usize,
     /// The sealed documents that the ledger names.
     pub documents: Documents,
 }
@@ -62,6 +64,10 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
         &station.name,
         &station.signer,
     )?;
+    let joined = ledger::verify_joined(world.store, chain.vault(), journal.state(), |branch| {
+        let chain = chain.clone();
+        Journal::open(branch, chain, None, &station.name, &station.signer).map(drop)
+    })?;
     let rotators = chain.newest().rotators.clone();
     let vault = OpenVault {
         world,
@@ -72,6 +78,7 @@ pub fn verify(world: &World<'_>) -> Result<LedgerReport, Failure> {
     let report = LedgerReport {
         verified,
         rotators,
+        joined,
         documents,
     };
     // An anchor, or what is sealed, tells more of a ledger that is gone.
@@ -153,6 +160,7 @@ fn concerns(event: &Event, wanted: &Name) -> bool {
         | Event::ClosingIntended { incident, .. }
         | Event::ClosingFailed { incident, .. }
         | Event::IncidentClosed { incident } => incident == wanted,
+        Event::Carried { entry, .. } => concerns(&entry.event, wanted),
         Event::Refused { incident, .. } => incident.as_ref() == Some(wanted),
         Event::Opened { statement } => statement
             .document::<crate::format::OpenedStatement>()

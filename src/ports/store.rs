@@ -73,6 +73,10 @@ pub enum StoreError {
     /// More bytes than asked for.
     #[error("{0} is larger than {1} bytes")]
     TooLarge(String, usize),
+    /// The ledger on another medium is not a continuation of the vault's: the folder, and the first commit
+    /// that differs.
+    #[error("the ledger in {0} is another than the vault's from {1} on")]
+    Parted(String, String),
     /// Others than its owner can write to the vault.
     #[error("{0} can be written by others ({1})")]
     Exposed(String, String),
@@ -162,6 +166,15 @@ pub trait Store {
     /// [`StoreError`]; it is no error that the object is not there.
     fn discard(&self, _key: &StoreKey) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Whether objects could be made in the folder `under` now, as far as that can be told without writing
+    /// anything; for people, where that would be. A store that cannot tell says yes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritable`] and what else stands against it.
+    fn check_writable(&self, _under: &StoreKey) -> Result<String, StoreError> {
+        Ok(self.place())
     }
 
     /// For people: where it is.

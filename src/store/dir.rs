@@ -5,7 +5,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::file;
@@ -285,6 +285,29 @@ impl Store for DirStore {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(e) => Err(unwritable(&folder.within(name), e)),
         }
+    }
+
+    /// The nearest folder that is there must take new names, and the disk a few of the largest commits.
+    fn check_writable(&self, under: &StoreKey) -> Result<String, StoreError> {
+        const ROOM: u64 = 16 << 20;
+        let mut folder = self.root.again()?;
+        for part in under.as_str().split('/') {
+            match folder.enter(part) {
+                Ok(next) => folder = next,
+                Err(StoreError::NotFound(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(&folder.fd, ".", access, AtFlags::EACCESS)
+            .map_err(|e| unwritable(&folder.place, e))?;
+        let disk = rustix::fs::fstatvfs(&folder.fd).map_err(|e| folder.failed(e))?;
+        let room = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if room < ROOM {
+            let what = format!("its disk has {} KiB left", room >> 10);
+            return Err(unwritable(&folder.place, what));
+        }
+        Ok(folder.place)
     }
 
     fn place(&self) -> String {

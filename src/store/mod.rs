@@ -4,8 +4,11 @@ mod archive;
 mod dir;
 mod file;
 mod folder;
-
+mod shelf;
+mod split;
 mod station;
 
 pub use dir::{DirLock, DirStore};
+pub use shelf::Shelf;
+pub use split::SplitStore;
 pub use station::StationFolder;

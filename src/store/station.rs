@@ -99,6 +99,23 @@ impl StationFolder {
         }
     }
 
+    /// Whether something could be kept in the folder now, as far as that can be told without writing or making
+    /// it.
+    ///
+    /// # Errors
+    /// [`Forgetful`].
+    pub fn check_writable(&self) -> Result<(), Forgetful> {
+        match DirStore::open(&self.path) {
+            Err(StoreError::NotFound(_)) => Ok(()),
+            opened => {
+                // A name that nothing in it has.
+                let below = name("kept")?;
+                let checked = opened.and_then(|store| store.check_writable(&below));
+                checked.map(drop).map_err(forgetful)
+            }
+        }
+    }
+
     /// The path of a file of the folder, for people.
     pub fn shown(&self, file: &str) -> String {
         self.path.join(file).display().to_string()

@@ -61,7 +61,7 @@ fn write(store: &Memory, vault: Digest, shared: &Value, steps: &[&Value]) {
 #[test]
 fn history() {
     let known = OnceCell::new();
-    all("history", 127, |shared, case| -> Verdict {
+    all("history", 153, |shared, case| -> Verdict {
         let chain = Arc::clone(shared_chain(&known, shared));
         let story = shared["story"].as_array().expect("a story").iter();
         let after = case["after"].as_u64().expect("a number");

@@ -54,7 +54,7 @@ fn add(fields: Fields, value: &Value) -> Fields {
 
 #[test]
 fn entries() {
-    all("entries", 100, |_, case| {
+    all("entries", 129, |_, case| {
         let entry = strict::read::<Entry>(&blob(&case["entry"]));
         entry.map(|_| Value::Null).map_err(|_| Class::Form)
     });

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::join;
 use crate::cli::app::App;
 use crate::cli::args::Ledger;
 use crate::cli::{output, render};
@@ -11,22 +12,26 @@ use crate::model::{Class, Failure};
 use crate::ops::{self, LedgerReport, LoggedEntry};
 use crate::ports::StoreKey;
 
-/// Verifies or shows the ledger.
+/// Verifies, shows or joins the ledger.
 pub fn run(app: &App, command: Ledger) -> Result<ExitCode, Failure> {
+    if let Ledger::Join { dir } = command {
+        return join::run(app, &dir);
+    }
     let store = app.store()?;
     let name = app.station_name()?;
     match command {
         Ledger::Verify => {
-            let report = app.in_world(&store, name, |world, _| ops::ledger_verify(world))?;
+            let report = app.in_world(&*store, name, |world, _| ops::ledger_verify(world))?;
             verified(app, report)
         }
         Ledger::Log { incident } => {
-            let entries = app.in_world(&store, name, |world, _| {
+            let entries = app.in_world(&*store, name, |world, _| {
                 ops::ledger_log(world, incident.as_ref())
             })?;
             log(app, &entries);
             Ok(ExitCode::SUCCESS)
         }
+        Ledger::Join { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -36,6 +41,7 @@ fn verified(app: &App, report: LedgerReport) -> Result<ExitCode, Failure> {
     let LedgerReport {
         verified,
         rotators,
+        joined,
         documents,
     } = report;
     let good = documents.good;
@@ -50,6 +56,7 @@ fn verified(app: &App, report: LedgerReport) -> Result<ExitCode, Failure> {
             "entries": verified.entries,
             "root": verified.head.root,
             "documents": good,
+            "joined": joined,
             "checkpoint_ahead": verified.checkpoint_ahead.map(|ahead| ahead.size),
             "tiles": {
                 "missing": names(&derived.missing),
@@ -74,6 +81,10 @@ fn verified(app: &App, report: LedgerReport) -> Result<ExitCode, Failure> {
         ],
         vec!["head".to_owned(), verified.head.root.to_string()],
     ];
+    if joined > 0 {
+        let what = format!("{joined} ledgers that were recorded offline, kept and carried over");
+        rows.push(vec!["joined".to_owned(), what]);
+    }
     for signer in &verified.signers {
         let enrolled = if rotators.iter().any(|r| r.public == signer.key) {
             "rotator"

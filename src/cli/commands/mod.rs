@@ -3,9 +3,12 @@
 mod attested;
 mod close;
 mod credential;
+mod doctor;
+mod export;
 mod generated;
 mod init;
 mod inspect;
+mod join;
 mod ledger;
 mod people;
 mod plan;
@@ -14,6 +17,7 @@ mod policy;
 mod profiles;
 mod roots;
 mod rotate;
+mod safe;
 mod status;
 mod token;
 mod trust;
@@ -57,6 +61,8 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Unseal(unseal) => unseal::run(&app, unseal),
         Command::Close { incident } => close::run(&app, incident),
         Command::Status => status::run(&app),
+        Command::Doctor => doctor::run(&app),
+        Command::Vault(command) => export::run(&app, command),
         Command::Ledger(command) => ledger::run(&app, command),
         Command::Inspect { .. } | Command::Completions { .. } | Command::Man { .. } => {
             Ok(ExitCode::SUCCESS)

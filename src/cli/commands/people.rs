@@ -222,6 +222,7 @@ fn change(
     DryRun { dry_run }: DryRun,
     draw_up: impl FnOnce(&Manifest) -> Result<Change, Failure>,
 ) -> Result<ExitCode, Failure> {
+    app.require_whole()?;
     app.in_vault(|vault, terminal| {
         let change = draw_up(vault.manifest())?;
         if dry_run {

@@ -7,6 +7,9 @@ NUMBER, STRING, NAME, DIGEST = shape.number, shape.string, text.name, text.diges
 KEY = text.access_key
 
 
+HEAD = shape.record(size=NUMBER, root=DIGEST)
+
+
 def _key(**more):
     return shape.record(credential=NAME, **more)
 
@@ -58,6 +61,7 @@ EVENTS = {
     "key-refused": _key(key=KEY, answers=WORD),
     "closing-failed": shape.record(incident=NAME, code=STRING),
     "incident-closed": shape.record(incident=NAME),
+    "ledger-joined": shape.record(parted=HEAD, main=HEAD, heads=shape.several(HEAD)),
 }
 
 # What any station may write.
@@ -73,9 +77,30 @@ STATIONS = {
     "released",
     "closing-intended",
     "closing-failed",
+    "ledger-joined",
+    "carried",
 }
 
-ENTRY = shape.record(time=text.time, event=shape.tagged(EVENTS))
+# What is carried over from a joined ledger.
+CARRIED = {
+    "incident-declared",
+    "opening-intended",
+    "refused",
+    "opened",
+    "delivered",
+    "released",
+}
+
+
+def _entry(types):
+    return shape.record(time=text.time, event=shape.tagged(types))
+
+
+EVENTS["carried"] = shape.record(
+    ledger=DIGEST, index=NUMBER, entry=_entry({name: EVENTS[name] for name in CARRIED})
+)
+
+ENTRY = _entry(EVENTS)
 
 
 def parse(data):

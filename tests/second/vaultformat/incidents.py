@@ -11,6 +11,9 @@ class Incident:
         self.denied = set()  # credentials whose sessions were denied after an opening
         self.closing = self.closed = False
 
+    def open_again(self):
+        self.closing = self.closed = False
+
 
 class Incidents:
     """The part of the state that incidents make up."""
@@ -37,20 +40,26 @@ class Incidents:
     def on_refused(self, event):
         pass
 
-    def on_opened(self, event):
+    def on_opened(self, event, joined=None):
+        """`joined` is the ledger that it is carried over from."""
         said = statement.of(event["statement"])
         body = said.body
         need(body["vault"] == self.chain.fingerprint, "history", "a statement of another vault")
         incident = self.incident(body["incident"])
+        if joined:
+            incident.open_again()
+            incident.denied.discard(body["credential"])
         need(not (incident.closing or incident.closed), "history", "opened in a closed incident")
         need(body["credential"] in incident.credentials, "history", "not declared for it")
         need(body["expires"] == incident.expires, "history", "another lease than the incident's")
         credential = self.credential(body["credential"])
         key = credential.keys.get(body["access_key"])
-        need(key and key.in_force, "history", "a key that is not in force")
+        usable = key and (key.in_force or (joined and key.committed))
+        need(usable, "history", "a key that is not in force")
         there = (credential.about["compartment"], key.generation)
         need((body["compartment"], body["generation"]) == there, "history", "another generation")
-        known = self.heads.get(body["ledger_size"]) == body["ledger_root"]
+        heads = joined.heads if joined else self.heads
+        known = heads.get(body["ledger_size"]) == body["ledger_root"]
         need(known, "history", "on a head that this ledger never had")
         _participants(body["participants"])
         said.check_signed(key.witness)

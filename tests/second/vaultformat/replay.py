@@ -4,6 +4,7 @@ credentials and their keys. Incidents are in incidents.py."""
 from . import events
 from .fault import need
 from .incidents import Incidents
+from .joined import Joined
 
 
 class Key:
@@ -35,7 +36,7 @@ class Credential:
         return known[-1] if known else None
 
 
-class State(Incidents):
+class State(Joined, Incidents):
     """Replays entries. `chain` holds the manifests that lie in the vault."""
 
     def __init__(self, chain):

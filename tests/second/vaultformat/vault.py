@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 
-from . import chain, files, header, record
+from . import chain, files, header, kept, record
 from .fault import need
 from .ledger import Ledger
 
@@ -25,9 +25,11 @@ class Vault:
         self.folder = pathlib.Path(folder)
         self.chain = chain.verify(self._series("manifest"))
         self.ledger = Ledger(self.chain)
-        for data in self._series("ledger/commit"):
+        commits = self._series("ledger/commit")
+        for data in commits:
             self.ledger.take(data)
         need(self.ledger.commits, "tree", "there is no ledger")
+        kept.check(self.folder, self.chain, commits, self.state)
 
     @property
     def state(self):

@@ -17,6 +17,7 @@ def _samples():
     credential = {"credential": "deploy"}
     key = {**credential, "key": KEY}
     incident = {"incident": "inc-1"}
+    head = {"size": 7, "root": DIGEST}
     envelope = {"payloadType": "x", "payload": "AA==", "signatures": [{"keyid": DIGEST, "sig": "AAAA"}]}
     definition = {"name": "deploy", "compartment": "main", "account": "123456789012", "user": "deploy"}
     declared = {**incident, "reason": "down", "credentials": ["deploy"]}
@@ -54,6 +55,12 @@ def _samples():
         "key-refused": {**key, "answers": 3},
         "closing-failed": {**incident, "code": "aws-refused"},
         "incident-closed": incident,
+        "ledger-joined": {"parted": head, "main": head, "heads": [head]},
+        "carried": {
+            "ledger": DIGEST,
+            "index": 7,
+            "entry": {"time": TIME, "event": {"released": {**incident, "exit": 0}}},
+        },
     }
 
 
@@ -161,7 +168,14 @@ def _json(file):
 
 
 def _values(file, samples):
+    inner = "entry.event"
     for event, field, value, name in (
+        ("carried", inner, {"incident-closed": {"incident": "inc-1"}}, "an event that stays at home"),
+        ("carried", inner, {"carried": samples["carried"]}, "one within another"),
+        ("carried", inner, {}, "no event"),
+        ("carried", "entry.more", 1, "an unknown field of its entry"),
+        ("ledger-joined", "main", None, "no head"),
+        ("ledger-joined", "heads.0.commit", 7, "an unknown field of a head"),
         ("key-retiring", "act", "destroy", "an unknown act"),
         ("key-retiring", "cause", "bored", "an unknown cause"),
         ("key-proved", "answers", 2**32, "answers above 32 bits"),

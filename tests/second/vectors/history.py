@@ -2,6 +2,7 @@
 
 from vaultformat import chain, envelope, founding, keys, ledger, soft, text, world
 
+from . import joining
 from .cases import File, blob, bytes_of, changed
 
 SUBJECT = "history"
@@ -254,6 +255,7 @@ class _Cases:
         self.incidents()
         self.statements()
         self.closing()
+        joining.cases(self)
 
     def founding(self):
         vault = self.one.digest.hex()
