@@ -5,6 +5,8 @@
 //! The default run is the short form. `BREAKGLASS_LONG=1` turns every bit where the short form turns one
 //! in each byte.
 
+#[path = "tamper/attested.rs"]
+mod attested;
 #[path = "common/aws.rs"]
 mod aws;
 #[path = "tamper/binary.rs"]

@@ -1,7 +1,7 @@
 //! A token before it is enrolled: what it shows of its keys is verified before anybody is asked for a PIN.
 
 use super::world::{People, World};
-use crate::attestation::{Dates, Roots};
+use crate::attestation::Dates;
 use crate::format::{EnrolledToken, Policy};
 use crate::manifest::{self, Evidence, Unproved};
 use crate::model::{Class, Failure, Timestamp};
@@ -85,8 +85,6 @@ pub(super) fn dates(dates: &Dates) -> Option<String> {
 pub struct Usual<'a> {
     /// The policy of a new vault.
     pub policy: &'a Policy,
-    /// Its roots.
-    pub roots: &'a Roots,
     /// What dates are compared with.
     pub now: Timestamp,
 }
@@ -102,9 +100,10 @@ pub struct Shown {
 /// Looks at what a token shows of its keys; nothing where it shows nothing.
 ///
 /// # Errors
-/// [`TokenError`] where it does not answer as it should.
-pub(super) fn shown(token: &mut dyn Token, usual: &Usual<'_>) -> Result<Option<Shown>, TokenError> {
-    let Usual { policy, roots, now } = usual;
+/// [`Failure`] where it does not answer as it should.
+pub(super) fn shown(token: &mut dyn Token, usual: &Usual<'_>) -> Result<Option<Shown>, Failure> {
+    let Usual { policy, now } = usual;
+    let roots = manifest::roots(policy)?;
     let now = Some(*now);
     let attestation = match token.attestation() {
         Ok(None) | Err(TokenError::NoKey { .. }) => return Ok(None),
@@ -125,9 +124,9 @@ pub(super) fn shown(token: &mut dyn Token, usual: &Usual<'_>) -> Result<Option<S
     let Some(attestation) = &enrolled.attestation else {
         return Ok(None);
     };
-    let unfit = manifest::prove(&enrolled, policy, roots, now).err();
+    let unfit = manifest::prove(&enrolled, policy, &roots, now).err();
     Ok(Some(Shown {
-        evidence: manifest::read_both(attestation, roots, now).ok(),
+        evidence: manifest::read_both(attestation, &roots, now).ok(),
         unfit: unfit.map(Failure::from),
     }))
 }

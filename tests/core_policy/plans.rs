@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use breakglass::format::Rotator;
+use breakglass::attestation::RootName;
+use breakglass::format::{Certificate, Rotator, digest};
 use breakglass::ledger::Event;
 use breakglass::manifest::Draft;
-use breakglass::model::{Digest, Name, Role};
+use breakglass::model::{Digest, Firmware, Name, Role};
 use breakglass::policy::{
     CannotSign, Difference, Ending, Losses, Next, Plan, Touch, Worse, differs,
 };
 
 use crate::book::{Book, declared, key_id};
-use crate::soft::{self, Person, SoftToken, name, person, signer, with_tokens};
+use crate::soft::{self, Person, SoftToken, certificates, name, person, signer, with_tokens};
 
 /// Two ICs, one with a spare, two BGOs, an SO.
 fn people() -> Vec<Person> {
@@ -414,6 +415,44 @@ fn what_nobody_opened_before_is_not_locked_by_the_next_change() {
     let plan = plan(&book, |draft| draft.add_compartment(&name("more")).unwrap());
     assert!(!plan.stale[0].access.is_possible());
     assert_eq!(plan.worse, []);
+}
+
+#[test]
+fn weaker_rules_for_tokens_take_consent() {
+    let book = Book::found(
+        vec![person("alice", Role::Ic), person("bob", Role::Bgo)],
+        [1, 1, 0],
+    );
+    let old = Firmware(5, 7, 0);
+    let to = |to| plan(&book, move |draft| draft.min_firmware(to));
+    let lower = to(Firmware(5, 4, 3));
+    let (from, to_lower) = (old, Firmware(5, 4, 3));
+    let difference = Difference::Firmware { from, to: to_lower };
+    assert_eq!(lower.differences, [difference]);
+    let worse = Worse::OlderFirmware { from, to: to_lower };
+    assert_eq!(lower.worse, [worse]);
+    assert_eq!(to(Firmware(5, 7, 4)).worse, []);
+    let once = plan(&book, |draft| draft.pin_once(true));
+    assert_eq!(once.differences, [Difference::PinOnce(true)]);
+    assert_eq!(once.worse, [Worse::PinOnce]);
+    // A root more is trust more; one less is not worse.
+    let more = certificates::authority("More", "More", "more", "more", 1).der();
+    let name = RootName::of(&more);
+    assert_eq!(name.name, "More");
+    let added = plan(&book, |draft| {
+        draft.add_root(Certificate(more.clone())).unwrap()
+    });
+    assert_eq!(added.differences, [Difference::RootAdded(name.clone())]);
+    assert_eq!(added.worse, [Worse::RootTrusted(name)]);
+    let root = soft::root();
+    let gone = plan(&book, |draft| draft.remove_root(&digest(&root.0)).unwrap());
+    let name = RootName::of(&root.0);
+    assert_eq!(gone.differences, [Difference::RootRemoved(name)]);
+    assert_eq!(gone.worse, []);
+    // What is there already cannot be added, what is not cannot be taken away.
+    let mut draft = Draft::after(&book.chain, soft::now());
+    assert!(draft.add_root(root).is_err());
+    assert!(draft.remove_root(&digest(&more)).is_err());
 }
 
 #[test]

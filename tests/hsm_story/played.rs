@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use breakglass::crypto::SoftwareSigner;
 use breakglass::format::{Policy, Thresholds};
-use breakglass::model::Role;
-use breakglass::ops::{Founder, Founding, Station, World};
-use breakglass::ports::{Declined, KeyRequest, Notice, Operator, PinRequest, TokenProvider};
+use breakglass::model::{Firmware, Role};
+use breakglass::ops::{Founder, Founding, Station, Usual, World};
+use breakglass::ports::{Clock, Declined, KeyRequest, Notice, Operator, PinRequest, TokenProvider};
 use breakglass::secret::Pin;
 use breakglass::store::{DirStore, StationFolder};
 use breakglass::system::{SystemClock, SystemEntropy};
@@ -180,7 +180,15 @@ fn a_token_without_a_pin_is_answered_for_by_name() {
     with_token(&crate::make::NSS_WITHOUT_PIN, test, |bench| {
         let provider = bench.beside_softhsm(|profile| profile.pin.checked = false);
         let mut people = ByName::default();
-        breakglass::ops::token_generate(&provider, bench.make.locator, false, &mut people).unwrap();
+        let policy = policy();
+        let usual = Usual {
+            policy: &policy,
+            now: SystemClock.now(),
+        };
+        let generate = |locator, people: &mut ByName| {
+            breakglass::ops::token_generate(&provider, locator, false, &usual, people).map(drop)
+        };
+        generate(bench.make.locator, &mut people).unwrap();
         assert_eq!(people.answered, ["NSS Certificate DB"]);
         let mut token = provider.open(bench.make.locator).unwrap();
         let none = Pin::none();
@@ -188,7 +196,7 @@ fn a_token_without_a_pin_is_answered_for_by_name() {
         assert!(token.perform(&none, &[KeyRequest::Sign(b"x")]).is_ok());
         assert_eq!(token.keys().unwrap(), keys);
         // At the founding the custodian's name is what is typed; the other person's PIN is asked for.
-        breakglass::ops::token_generate(&provider, SOFTHSM.locator, false, &mut people).unwrap();
+        generate(SOFTHSM.locator, &mut people).unwrap();
         found(bench.folder(), &provider, bench.make.locator, &mut people);
         assert_eq!(people.answered, ["NSS Certificate DB", "carol"]);
         assert_eq!(people.pins, 2);
@@ -233,17 +241,21 @@ fn found(folder: &Path, tokens: &dyn TokenProvider, carols: &str, people: &mut B
             so: 0,
         },
         compartments: vec!["main".parse().unwrap()],
-        policy: Policy {
-            allow_no_touch: true,
-            rotate_days: 30,
-            max_lease_minutes: 240,
-            grace_minutes: 60,
-            min_firmware: breakglass::model::Firmware(5, 7, 0),
-            allow_pin_once: false,
-            attestation_roots: Vec::new(),
-        },
+        policy: policy(),
     };
     breakglass::ops::found(&world, &founding, people).unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn policy() -> Policy {
+    Policy {
+        allow_no_touch: true,
+        rotate_days: 30,
+        max_lease_minutes: 240,
+        grace_minutes: 60,
+        min_firmware: Firmware(5, 7, 0),
+        allow_pin_once: false,
+        attestation_roots: Vec::new(),
+    }
 }
 
 /// Somebody who types the name that is asked for, and the PIN of SoftHSM's token.

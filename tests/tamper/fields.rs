@@ -61,7 +61,7 @@ fn values(value: &Value, at: &str, found: &mut Vec<(String, Value)>) {
     }
 }
 
-fn payload(bytes: &[u8]) -> Value {
+pub fn payload(bytes: &[u8]) -> Value {
     let envelope: Envelope = serde_json::from_slice(bytes).expect("an envelope");
     serde_json::from_slice(&envelope.payload).expect("JSON")
 }
@@ -71,16 +71,23 @@ pub type Sources = BTreeMap<String, Vec<Value>>;
 
 /// All values of all documents of these vaults, each once, by kind.
 pub fn sources(safes: &[&Safe], beginning: &str) -> Sources {
+    let documents = safes.iter().flat_map(|safe| {
+        let paths = safe.shelf.under(beginning).into_iter();
+        paths.map(|path| payload(&safe.shelf.get(&path)))
+    });
+    gather(documents)
+}
+
+/// All values of these documents, each once, by kind.
+pub fn gather(documents: impl Iterator<Item = Value>) -> Sources {
     let mut sources = Sources::new();
     let mut seen = BTreeSet::new();
-    for safe in safes {
-        for path in safe.shelf.under(beginning) {
-            let mut found = Vec::new();
-            values(&payload(&safe.shelf.get(&path)), "", &mut found);
-            for (_, value) in found {
-                if seen.insert(value.to_string()) {
-                    sources.entry(kind(&value)).or_default().push(value);
-                }
+    for document in documents {
+        let mut found = Vec::new();
+        values(&document, "", &mut found);
+        for (_, value) in found {
+            if seen.insert(value.to_string()) {
+                sources.entry(kind(&value)).or_default().push(value);
             }
         }
     }

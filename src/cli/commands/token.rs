@@ -7,7 +7,6 @@ use crate::cli::app::App;
 use crate::cli::args::{OwnRoots, Token};
 use crate::cli::terminal::Terminal;
 use crate::cli::{output, render};
-use crate::manifest;
 use crate::model::{Failure, Presence};
 use crate::ops::{self, InspectedToken, Usual};
 use crate::ports::{Clock, Notice, Operator, PinStatus, TokenProvider};
@@ -76,7 +75,6 @@ fn with_roots<T>(
     let policy = roots::usual(roots::read(&roots.attestation_root)?);
     deed(&Usual {
         policy: &policy,
-        roots: &manifest::roots(&policy)?,
         now: SystemClock.now(),
     })
 }
