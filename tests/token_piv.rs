@@ -243,7 +243,11 @@ fn an_opening_takes_six_exchanges() {
         assert_eq!(found.strangers, strangers);
         assert_eq!(desk.instructions(87_654_321), ["A4", "F7", "F8"]);
         drop(found);
-        drop(provider);
+        // Until it is let go of, nobody else gets at it; then everybody does.
+        let busy = error_of(open("piv:87654321"));
+        assert!(matches!(busy, TokenError::Busy { .. }), "{busy}");
+        provider.let_go();
+        assert!(open("piv:87654321").is_ok());
         // And nothing is left on the card.
         desk.tell("clear 12345678");
         let error = error_of(

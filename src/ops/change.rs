@@ -191,6 +191,7 @@ pub fn carry_out(
     for role in Role::ALL {
         sign_by_role(vault, &before, role, &planned, &mut envelope, operator)?;
     }
+    vault.world.tokens.let_go();
     put_in_force(vault, &envelope, planned.what)?;
     Ok(planned.manifest.version)
 }

@@ -278,6 +278,7 @@ fn hold_ceremony(
             operator,
         )?;
     }
+    vault.world.tokens.let_go();
     ceremony.quorate().map_err(|_| {
         Failure::new(
             Class::Bug,

@@ -493,6 +493,9 @@ pub trait TokenProvider {
         })
     }
 
+    /// Lets go of every token that was looked at while somebody's was sought: nobody is waited for any more.
+    fn let_go(&self) {}
+
     /// Something that becomes readable when a token comes or goes from now on; none where the driver does not
     /// tell.
     ///

@@ -88,6 +88,12 @@ impl TokenProvider for AllTokens {
         }
     }
 
+    fn let_go(&self) {
+        for (_, provider) in self.kinds() {
+            provider.let_go();
+        }
+    }
+
     /// Readers tell; PKCS#11 modules do not.
     fn watch(&self, sought: &[Sought<'_>]) -> Result<Option<Box<dyn AsFd + '_>>, TokenError> {
         let wanted = sought.iter().any(|one| one.identity.kind == TokenKind::Piv);

@@ -8,11 +8,14 @@ mod bench;
 mod pty;
 #[path = "../common/rack.rs"]
 mod rack;
+#[path = "../memory/scan.rs"]
+mod scan;
 #[path = "../common/scene.rs"]
 mod scene;
 
 mod ceremony;
 mod enrolment;
+mod memory;
 mod mixed;
 mod preparing;
 mod safe;

@@ -132,6 +132,10 @@ impl TokenProvider for PivProvider {
         }
     }
 
+    fn let_go(&self) {
+        self.looks.forget_others(&[]);
+    }
+
     fn watch(&self, _sought: &[Sought<'_>]) -> Result<Option<Box<dyn AsFd + '_>>, TokenError> {
         let watch = watch::Watch::begin().map_err(errors::service)?;
         Ok(Some(Box::new(watch)))
