@@ -147,3 +147,30 @@ impl From<Unproved> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attestation::Part;
+
+    #[test]
+    fn dates_that_do_not_fit_are_told_and_no_others() {
+        let at = Timestamp::from_unix;
+        let (part, now) = (Part::Device, at(1_795_489_200));
+        assert_eq!(dates(&Dates::NotAsked), None);
+        assert_eq!(dates(&Dates::InForce), None);
+        let from = at(1_795_489_201);
+        let early = dates(&Dates::Early { part, from, now }).expect("told");
+        assert_eq!(
+            early,
+            "the device's certificate (slot F9) is in force from 2026-11-24T03:00:01Z, and this machine's \
+             clock says 2026-11-24T03:00:00Z; compare the clock with a watch"
+        );
+        let until = at(1_795_489_199);
+        let late = dates(&Dates::Late { part, until, now }).expect("told");
+        assert!(
+            late.contains("was in force until 2026-11-24T02:59:59Z"),
+            "{late}"
+        );
+    }
+}

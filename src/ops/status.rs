@@ -7,7 +7,7 @@ use super::open_vault::OpenVault;
 use super::rotate::grace;
 use crate::incident;
 use crate::ledger::IncidentPhase;
-use crate::model::{Digest, Name, Presence, Role, Timestamp, TokenIdentity};
+use crate::model::{Digest, Firmware, Name, Presence, Role, Timestamp, TokenIdentity};
 use crate::policy::{self, Access, Ending, Exposure, Panel};
 
 /// The state of a vault, for people and monitors.
@@ -52,6 +52,8 @@ pub struct RoleStatus {
     pub people_left: usize,
     /// Whether one of its tokens proves no touch.
     pub without_touch: bool,
+    /// The oldest firmware of its tokens, as far as they attest it.
+    pub firmware: Option<Firmware>,
 }
 
 /// How a compartment stands.
@@ -173,6 +175,11 @@ fn role_status(vault: &OpenVault<'_>, role: Role) -> RoleStatus {
         without_touch: manifest
             .tokens()
             .any(|(c, token)| c.role == role && token.keys.presence == Presence::None),
+        firmware: manifest
+            .tokens()
+            .filter(|(custodian, _)| custodian.role == role)
+            .filter_map(|(_, token)| policy::firmware(token))
+            .min(),
     }
 }
 

@@ -204,6 +204,9 @@ fn what_is_asked_of_tokens_holds_for_the_life_of_the_vault() {
     safe.found(&["--allow-pin-once"]);
     let seen = safe.scene.run(&["custodian", "list"]).ended(0);
     assert_eq!(seen.text.matches("touch     5.7.1").count(), 2, "{seen}");
+    let seen = safe.scene.run(&["status"]);
+    let shown = "NO token may be lost, presence touch, firmware 5.7.1";
+    assert_eq!(seen.text.matches(shown).count(), 2, "{seen}");
     let again = [
         "custodian",
         "enroll",

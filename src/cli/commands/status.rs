@@ -128,18 +128,20 @@ fn role_text(role: &ops::RoleStatus) -> String {
             )
         })
         .collect();
-    let touch = if role.without_touch {
-        ", presence none"
-    } else {
-        ""
+    let presence = match (role.custodians.is_empty(), role.without_touch) {
+        (true, _) => "",
+        (_, true) => ", presence none",
+        (_, false) => ", presence touch",
     };
+    let firmware = role.firmware.map(|oldest| format!(", firmware {oldest}"));
+    let firmware = firmware.unwrap_or_default();
     let losses = match role.losses_left {
         0 => "NO token may be lost".to_owned(),
         1 => "1 token may be lost".to_owned(),
         count => format!("{count} tokens may be lost"),
     };
     format!(
-        "{} of {}: {}; {losses}{touch}",
+        "{} of {}: {}; {losses}{presence}{firmware}",
         role.threshold,
         people.len(),
         people.join(", ")
@@ -161,6 +163,7 @@ fn document(status: &Status) -> serde_json::Value {
             "losses-left": role.losses_left,
             "people-left": role.people_left,
             "without-touch": role.without_touch,
+            "oldest-firmware": role.firmware,
         })).collect::<Vec<_>>(),
         "compartments": status.compartments.iter().map(|compartment| serde_json::json!({
             "name": compartment.name,
