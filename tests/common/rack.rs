@@ -184,11 +184,21 @@ impl Drop for Rack {
 /// Runs `body` in a child process that reaches fresh cards through PC/SC. `test` is the test's own path, as
 /// libtest prints it; `options` are those of `virtual-yubikey rack`.
 pub fn with_cards(test: &str, options: &str, body: impl FnOnce(&Desk)) {
+    with_cards_and(test, options, &[], body);
+}
+
+/// The same with further variables for the child.
+pub fn with_cards_and(
+    test: &str,
+    options: &str,
+    variables: &[(&'static str, String)],
+    body: impl FnOnce(&Desk),
+) {
     let mut rack = None;
     let prepare = |folder: &Path| {
         let started = rack.insert(Rack::start(&folder.join("rack"), options));
         Start {
-            variables: vec![started.variable()],
+            variables: [&[started.variable()], variables].concat(),
             ..Start::default()
         }
     };

@@ -25,6 +25,9 @@ mod at_terminal;
 mod document;
 mod others;
 mod pair;
-
+mod pins;
+mod pins_at_terminal;
 mod pulled;
+mod silent;
 mod strangers;
+mod typed;

@@ -10,13 +10,13 @@ use breakglass::ports::{
 use breakglass::token::piv::PivProvider;
 
 use crate::document::differences;
-use crate::rack::{Desk, with_cards};
+use crate::rack::{Desk, with_cards_and};
 use crate::token_rules::{agreed, pin, scalar, secret, some_point};
 
 pub const FIRST: u32 = 11_112_222;
 pub const SECOND: u32 = 33_334_444;
 pub const BOTH: [u32; 2] = [FIRST, SECOND];
-const PIN: &str = "84193775";
+pub const PIN: &str = "84193775";
 const PUK: &str = "66049182";
 
 /// The exchanges of the ceremony with one card: what each is for, its instruction, and the how manieth of these it
@@ -64,9 +64,10 @@ impl From<TokenError> for Ended {
     }
 }
 
-struct Person {
-    identity: TokenIdentity,
-    keys: TokenKeys,
+/// Somebody with a prepared card.
+pub struct Person {
+    pub identity: TokenIdentity,
+    pub keys: TokenKeys,
     /// How often its PIN was handed to the token since the counts were cleared.
     given: AtomicU64,
 }
@@ -79,8 +80,17 @@ pub struct Pair<'d> {
 
 /// Runs `body` with both in their readers, touched whenever they wait.
 pub fn with_pair(test: &str, body: impl FnOnce(&Pair<'_>)) {
+    with_pair_and(test, &[], body);
+}
+
+/// The same with further variables for the child.
+pub fn with_pair_and(
+    test: &str,
+    variables: &[(&'static str, String)],
+    body: impl FnOnce(&Pair<'_>),
+) {
     let options = format!("--readers 4 --card {FIRST} --card {SECOND}");
-    with_cards(test, &options, |desk| {
+    with_cards_and(test, &options, variables, |desk| {
         let people = BOTH.map(|serial| prepare(desk, serial));
         let people = Vec::from(people);
         body(&Pair { desk, people });
@@ -141,6 +151,11 @@ impl Person {
 }
 
 impl Pair<'_> {
+    /// Whose turn comes first.
+    pub fn first(&self) -> &Person {
+        &self.people[0]
+    }
+
     /// One opening, from nothing known to both contributions.
     pub fn attempt(&self) -> Ended {
         self.attempt_with(&mut |_| {}, &mut |_| Patience::Wait)
