@@ -337,6 +337,9 @@ impl From<TokenError> for Failure {
                 .state("nothing on it was changed")
                 .hint("give it one that is kept on it: ykman piv access change-management-key --generate --protect")
                 .hint("or empty it, if nothing on it is needed: ykman piv reset"),
+            TokenError::Garbled { .. } => token("token-garbled")
+                .hint("take it out, put it back and run the same command again")
+                .hint("if it does so again: try another USB port, then a spare token"),
             TokenError::Device { .. } => token("token-failed")
                 .hint("take it out, put it back and run the same command again")
                 .hint("breakglass token list"),

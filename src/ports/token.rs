@@ -280,6 +280,14 @@ pub enum TokenError {
         /// The token.
         token: String,
     },
+    /// Its answer cannot be understood: cut off, too long, or not what was asked for.
+    #[error("{token} gave an answer that makes no sense: {reason}")]
+    Garbled {
+        /// Which.
+        token: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The token cannot do what is needed, or answered what it must not.
     #[error("{token}: {reason}")]
     Device {

@@ -83,6 +83,29 @@ impl Desk {
             .unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
+    /// Another program takes the card in the n-th reader, `exclusive`ly or in a `transaction`, and holds it until
+    /// this is dropped; then it resets the card. Nothing where it does not get it: see [`Desk::tries_to_hold`].
+    pub fn hold(&self, reader: usize, how: &str) -> Holder {
+        let mut holder = self.tries_to_hold(reader, how);
+        assert!(holder.holds(), "the card in reader {reader} cannot be held");
+        holder
+    }
+
+    /// The same, and it may have to wait for it or be refused.
+    pub fn tries_to_hold(&self, reader: usize, how: &str) -> Holder {
+        let (name, value) = self.variable();
+        let mut child = Command::new(program())
+            .args(["hold", &reader.to_string(), how])
+            .env(name, value)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the virtual YubiKey starts");
+        let said = BufReader::new(child.stdout.take().expect("piped"));
+        Holder { child, said }
+    }
+
     /// What a card counted (see `counts` in tests/virtual-yubikey/README.md).
     pub fn counts(&self, serial: u32) -> serde_json::Value {
         serde_json::from_str(&self.tell(&format!("counts {serial}"))).expect("JSON")
@@ -93,6 +116,28 @@ impl Desk {
         let log: Vec<String> =
             serde_json::from_str(&self.tell(&format!("log {serial}"))).expect("JSON");
         log.iter().map(|line| line[3..5].to_owned()).collect()
+    }
+}
+
+/// Another program that uses a card.
+pub struct Holder {
+    child: Child,
+    said: BufReader<std::process::ChildStdout>,
+}
+
+impl Holder {
+    /// Waits until it has the card; false where it was refused.
+    pub fn holds(&mut self) -> bool {
+        let mut line = String::new();
+        self.said.read_line(&mut line).is_ok() && line == "held\n"
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // What fails here has failed the test already.
+        let _ = self.child.wait();
     }
 }
 
@@ -144,10 +189,20 @@ impl Drop for Rack {
 /// Runs `body` in a child process that reaches fresh cards through PC/SC. `test` is the test's own path, as
 /// libtest prints it; `options` are those of `virtual-yubikey rack`.
 pub fn with_cards(test: &str, options: &str, body: impl FnOnce(&Desk)) {
+    with_cards_and(test, options, &[], body);
+}
+
+/// The same with further variables for the child.
+pub fn with_cards_and(
+    test: &str,
+    options: &str,
+    variables: &[(&'static str, String)],
+    body: impl FnOnce(&Desk),
+) {
     let prepare = |folder: &Path| {
         let started = Rack::start(&folder.join("rack"), options);
         Start {
-            variables: vec![started.variable()],
+            variables: [&[started.variable()], variables].concat(),
             keep: Some(Box::new(started)),
             ..Start::default()
         }

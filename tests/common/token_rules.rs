@@ -295,7 +295,8 @@ pub fn a_pulled_token_is_gone(subject: &Subject<'_>, pull: impl FnOnce()) {
     gone(error_of(token.pin_status()));
 }
 
-fn scalar(n: u64) -> p256::SecretKey {
+/// A private key of somebody's own.
+pub fn scalar(n: u64) -> p256::SecretKey {
     let mut bytes = [0; 32];
     bytes[24..].copy_from_slice(&n.to_be_bytes());
     p256::SecretKey::from_slice(&bytes).expect("below the order")
@@ -310,7 +311,8 @@ pub fn some_point() -> [u8; 65] {
     point(&scalar(11))
 }
 
-fn agreed(own: &p256::SecretKey, peer: &p256::PublicKey) -> [u8; 32] {
+/// What the two agree on.
+pub fn agreed(own: &p256::SecretKey, peer: &p256::PublicKey) -> [u8; 32] {
     let shared = own.diffie_hellman(peer);
     shared
         .raw_secret_bytes()
@@ -319,7 +321,8 @@ fn agreed(own: &p256::SecretKey, peer: &p256::PublicKey) -> [u8; 32] {
         .expect("32 bytes")
 }
 
-fn secret(reply: &KeyReply) -> &[u8; 32] {
+/// The secret that a token gave.
+pub fn secret(reply: &KeyReply) -> &[u8; 32] {
     match reply {
         KeyReply::Secret(secret) => secret.expose(),
         KeyReply::Signature(_) => panic!("a signature where a secret was asked for"),

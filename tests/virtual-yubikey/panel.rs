@@ -42,6 +42,8 @@ struct Inner {
     reader: Option<usize>,
     /// Counts removals.
     removals: u64,
+    /// When the last of them was.
+    removed: Option<Instant>,
     wire: Option<TcpStream>,
     waiting: bool,
     touched: bool,
@@ -105,11 +107,17 @@ impl Panel {
         self.change(|inner| inner.reader = Some(reader));
     }
 
+    /// How long the card has been out of any reader, if it was in one.
+    pub fn out_for(&self) -> Option<Duration> {
+        self.lock().removed.map(|since| since.elapsed())
+    }
+
     /// Pulls the card out: the wire is cut, whatever the card is doing.
     pub fn remove(&self) {
         self.change(|inner| {
             inner.reader = None;
             inner.removals += 1;
+            inner.removed = Some(Instant::now());
             if let Some(wire) = inner.wire.take() {
                 // It may be cut already.
                 let _ = wire.shutdown(Shutdown::Both);

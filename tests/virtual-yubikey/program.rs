@@ -5,6 +5,7 @@ mod authority;
 mod card;
 mod control;
 mod faults;
+mod hold;
 mod keys;
 mod management;
 mod panel;
@@ -51,6 +52,14 @@ enum Wanted {
         #[arg(required = true)]
         words: Vec<String>,
     },
+    /// Is another program that uses a card, for clients with the same PCSCLITE_CSOCK_NAME: says `held`, holds
+    /// it until the end of standard input, and resets it.
+    Hold {
+        /// The reader, counted from 0
+        reader: usize,
+        /// `exclusive`, or `transaction`
+        how: String,
+    },
 }
 
 /// What a rack is made from.
@@ -76,6 +85,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Wanted::Rack(setup) => enter(&setup),
         Wanted::Inside(setup) => rack::run(&setup),
+        Wanted::Hold { reader, how } => hold::hold(reader, &how),
         Wanted::Tell { folder, words } => control::tell(&folder, &words).map(|answer| {
             if !answer.is_empty() {
                 println!("{answer}");

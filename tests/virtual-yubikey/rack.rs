@@ -21,6 +21,8 @@ use crate::vpcd::{ATR, Message, Wire};
 use crate::{Fallible, Setup};
 
 const RETRY: Duration = Duration::from_millis(10);
+/// How long pcscd may take to look at all its readers once.
+const LOOK: Duration = Duration::from_millis(600);
 
 /// What the thread that pcscd hangs on is asked to do.
 pub enum Order {
@@ -168,6 +170,9 @@ impl Rack {
     /// every 400 ms: what happened before has been seen.
     pub fn insert_slowly(&self, serial: &str, reader: Option<usize>) -> Result<(), String> {
         if pcscd::runs() {
+            // Where a card was pulled out in the middle of a command pcscd shows it as gone before it has looked.
+            let out = self.card(serial)?.panel.out_for();
+            thread::sleep(out.map_or(Duration::ZERO, |out| LOOK.saturating_sub(out)));
             self.settle()?;
         }
         self.insert(serial, reader)

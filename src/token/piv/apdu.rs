@@ -69,15 +69,18 @@ impl Answer {
     }
 }
 
-/// The value of the first TLV with this one-byte tag, at the top level of these bytes.
+/// The value of the first TLV with this one-byte tag, at the top level of these bytes. All of them must be TLVs: in
+/// an answer that is too short or too long nothing is found.
 pub(super) fn value_of(tag: u8, mut bytes: &[u8]) -> Option<&[u8]> {
-    while let Some((found, value, rest)) = next(bytes) {
-        if found == tag {
-            return Some(value);
+    let mut wanted = None;
+    while !bytes.is_empty() {
+        let (found, value, rest) = next(bytes)?;
+        if found == tag && wanted.is_none() {
+            wanted = Some(value);
         }
         bytes = rest;
     }
-    None
+    wanted
 }
 
 /// The first TLV: tag of one byte, length in BER's definite form of one to three bytes.
@@ -110,6 +113,8 @@ mod tests {
         for end in 0..bytes.len() {
             assert_eq!(value_of(4, &bytes[..end]), None, "{end}");
         }
+        let longer = [&bytes[..], &[0x5a]].concat();
+        assert_eq!(value_of(1, &longer), None);
     }
 
     #[test]

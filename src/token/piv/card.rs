@@ -91,7 +91,7 @@ impl Card {
         let bytes: Result<[u8; 4], _> = answer.data().try_into();
         bytes
             .map(|bytes| Some(u32::from_be_bytes(bytes)))
-            .map_err(|_| self.device.odd("its serial number is none"))
+            .map_err(|_| self.device.garbled("its serial number is none"))
     }
 
     /// The firmware's version.
@@ -99,7 +99,7 @@ impl Card {
         let answer = self.ask(Command::bare(0xfd, 0, 0))?;
         self.done(&answer, "telling its version")?;
         let version = answer.data().try_into();
-        version.map_err(|_| self.device.odd("its version is none"))
+        version.map_err(|_| self.device.garbled("its version is none"))
     }
 
     /// What it says of the key in a slot; nothing where there is none.
@@ -116,7 +116,7 @@ impl Card {
     }
 
     fn key_info(&self, data: &[u8]) -> Result<KeyInfo, TokenError> {
-        let odd = || self.device.odd("what it tells of a key makes no sense");
+        let odd = || self.device.garbled("what it tells of a key");
         let [algorithm] = *value_of(1, data).ok_or_else(odd)? else {
             return Err(odd());
         };
@@ -173,7 +173,9 @@ impl Card {
                 factory: value_of(5, answer.data()) == Some(&[1]),
                 tries,
             }),
-            _ => Err(self.device.odd("it does not tell how many tries are left")),
+            _ => Err(self
+                .device
+                .garbled("it does not tell how many tries are left")),
         }
     }
 
@@ -208,7 +210,7 @@ impl Card {
         let shared = self.response(&answer)?;
         SharedSecret::try_filled(|secret| {
             if shared.len() != secret.len() {
-                return Err(self.device.odd("its agreement did not give 32 bytes"));
+                return Err(self.device.garbled("its agreement did not give 32 bytes"));
             }
             secret.copy_from_slice(shared);
             Ok(())
@@ -225,7 +227,7 @@ impl Card {
         let answer = self.authenticate(slot, 0x81, digest, touch)?;
         let der = self.response(&answer)?;
         let signature =
-            Signature::from_der(der).map_err(|_| self.device.odd("its signature is none"))?;
+            Signature::from_der(der).map_err(|_| self.device.garbled("its signature is none"))?;
         Ok(signature.to_bytes().to_vec())
     }
 
@@ -266,7 +268,7 @@ impl Card {
     fn response<'a>(&self, answer: &'a Answer) -> Result<&'a [u8], TokenError> {
         value_of(0x7c, answer.data())
             .and_then(|template| value_of(0x82, template))
-            .ok_or_else(|| self.device.odd("its answer makes no sense"))
+            .ok_or_else(|| self.device.garbled("no result of its key in it"))
     }
 
     /// The certificate by which the device attests the key in a slot (ATTEST). DER.
@@ -288,8 +290,7 @@ impl Card {
         match answer.status() {
             DONE => {
                 let value = value_of(0x53, answer.data());
-                let value =
-                    value.ok_or_else(|| self.device.odd("an object on it makes no sense"))?;
+                let value = value.ok_or_else(|| self.device.garbled("an object on it"))?;
                 Ok((!value.is_empty()).then(|| value.to_vec()))
             }
             status if NOTHING_THERE.contains(&status) => Ok(None),
@@ -312,7 +313,7 @@ impl Card {
             // What a reader gives whose card was pulled in the middle.
             return Err(self.device.gone());
         }
-        Answer::new(bytes).ok_or_else(|| self.device.odd("its answer has no status word"))
+        Answer::new(bytes).ok_or_else(|| self.device.garbled("it has no status word"))
     }
 
     /// What is left of a long answer (GET RESPONSE; ISO 7816-4, section 11.8).
@@ -321,7 +322,7 @@ impl Card {
         while answer.status() >> 8 == 0x61 {
             whole.extend_from_slice(answer.data());
             if answer.data().is_empty() || whole.len() > ANSWER_MAX {
-                return Err(self.device.odd("its answer does not end"));
+                return Err(self.device.garbled("it does not end"));
             }
             let more = Command::bare(0xc0, 0, 0);
             let sent = self.link.transmit(more.into_bytes());
@@ -332,7 +333,7 @@ impl Card {
         }
         whole.extend_from_slice(answer.data());
         whole.extend_from_slice(&answer.status().to_be_bytes());
-        Answer::new(whole).ok_or_else(|| self.device.odd("its answer has no status word"))
+        Answer::new(whole).ok_or_else(|| self.device.garbled("it has no status word"))
     }
 
     fn done(&self, answer: &Answer, what: &str) -> Result<(), TokenError> {

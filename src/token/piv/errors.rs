@@ -24,6 +24,14 @@ impl Device {
         }
     }
 
+    /// It answered what cannot be understood: cut off, too long, or not what was asked for.
+    pub(super) fn garbled(&self, reason: &str) -> TokenError {
+        TokenError::Garbled {
+            token: self.token(),
+            reason: reason.to_owned(),
+        }
+    }
+
     /// It answered with a status word that means nothing good here.
     pub(super) fn status(&self, what: &str, status: u16) -> TokenError {
         self.odd(&format!("{what}: it answered {status:04x}"))
@@ -90,14 +98,17 @@ impl Device {
         use pcsc::Error as E;
         let token = self.token();
         match error {
-            E::NoService | E::ServiceStopped | E::InvalidHandle => service(error),
-            E::CommError if !super::service_runs() => service(error),
+            // The last is the library's word for a service that ended while it was asked; it may run again already.
+            E::NoService | E::ServiceStopped | E::InvalidHandle | E::CommError => service(error),
+            // The last is what is said of a command in the middle of which the contact was lost.
             E::RemovedCard
             | E::NoSmartcard
             | E::UnknownReader
             | E::ReaderUnavailable
-            | E::UnpoweredCard => TokenError::Gone { token },
+            | E::UnpoweredCard
+            | E::NotTransacted => TokenError::Gone { token },
             E::ResetCard => TokenError::Disturbed { token },
+            E::InsufficientBuffer => self.garbled("an answer is longer than any of PIV"),
             other => self.odd(&other.to_string()),
         }
     }

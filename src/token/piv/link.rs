@@ -24,6 +24,8 @@ pub(super) const TOUCH_LIMIT: Duration = Duration::from_secs(15);
 const TOUCH_GRACE: Duration = Duration::from_secs(10);
 /// How often the person is asked meanwhile.
 const TICK: Duration = Duration::from_millis(200);
+/// How many resets by others are borne before a transaction begins.
+const RESETS: u32 = 5;
 /// How long the reset of a card is waited for.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
@@ -174,8 +176,16 @@ fn serve(reader: &CString, asked: &Receiver<Bytes>, told: &Sender<Result<Bytes, 
 fn hold(reader: &CStr) -> Result<Card, pcsc::Error> {
     let context = Context::establish(Scope::User)?;
     let mut card = context.connect(reader, ShareMode::Shared, Protocols::ANY)?;
-    std::mem::forget(card.transaction()?);
-    Ok(card)
+    // Whoever held it before us resets it at their end, and we are told. Nothing of ours was on it yet.
+    let mut begun = card.transaction().map(std::mem::forget);
+    for _ in 0..RESETS {
+        let Err(pcsc::Error::ResetCard) = begun else {
+            break;
+        };
+        card.reconnect(ShareMode::Shared, Protocols::ANY, Disposition::LeaveCard)?;
+        begun = card.transaction().map(std::mem::forget);
+    }
+    begun.map(|()| card)
 }
 
 fn exchange(card: &Card, command: &[u8]) -> Result<Bytes, pcsc::Error> {

@@ -89,6 +89,17 @@ impl Look {
         Ok(serial)
     }
 
+    /// The sought token that it is, by its seal key.
+    fn recognise<'p>(&mut self, wanted: &[Wanted<'_>]) -> Result<Option<Present<'p>>, TokenError> {
+        for one in wanted {
+            let point = self.key(one.locator.seal)?.and_then(|info| info.point);
+            if point.is_some_and(|point| point[..] == one.sought.keys.seal.public[..]) {
+                return self.hand_over(one);
+            }
+        }
+        Ok(None)
+    }
+
     /// Hands the card over to whoever uses it. What was seen of its key is handed over only with a card that was in
     /// our hands ever since.
     fn hand_over<'p>(&mut self, one: &Wanted<'_>) -> Result<Option<Present<'p>>, TokenError> {
@@ -136,14 +147,12 @@ impl Looks {
                 looks.len() - 1
             }
         };
-        let look = &mut looks[at];
-        for one in wanted {
-            let point = look.key(one.locator.seal)?.and_then(|info| info.point);
-            if point.is_some_and(|point| point[..] == one.sought.keys.seal.public[..]) {
-                return look.hand_over(one);
-            }
+        let found = looks[at].recognise(wanted);
+        if found.is_err() {
+            // What went wrong once is not held against it: it is looked at anew when it is sought again.
+            looks.remove(at);
         }
-        Ok(None)
+        found
     }
 
     /// The cards that claim to be sought tokens by their serial numbers alone; whoever uses one compares its keys and
@@ -158,6 +167,10 @@ impl Looks {
         let mut found = Vec::new();
         for look in looks.iter_mut().filter(|look| places.contains(&look.place)) {
             let Some(serial) = look.serial()? else {
+                let reader = look.place.reader.to_string_lossy();
+                strangers.push(format!(
+                    "a card that does not answer as a YubiKey, in {reader},"
+                ));
                 continue;
             };
             match wanted.iter().find(|one| one.locator.serial == serial) {

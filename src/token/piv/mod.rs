@@ -37,11 +37,6 @@ pub struct PivProvider {
     looks: Looks,
 }
 
-/// Whether the service answers at all.
-fn service_runs() -> bool {
-    pcsc::Context::establish(pcsc::Scope::User).is_ok()
-}
-
 /// What was seen while looking for something.
 #[derive(Default)]
 struct Seen {
@@ -120,16 +115,18 @@ impl TokenProvider for PivProvider {
                 Err(error) => seen.fails(error),
             }
         }
-        if present.is_empty() {
-            present = self.looks.claimed(&places, &wanted, &mut seen.strangers)?;
-        }
         match seen.failure {
-            Some(failure) if present.is_empty() => Err(failure),
-            _ => Ok(Finding {
-                present,
-                strangers: seen.strangers,
-            }),
+            // The card that failed may be the one; whose the others claim to be is of no use then.
+            Some(failure) if present.is_empty() => return Err(failure),
+            None if present.is_empty() => {
+                present = self.looks.claimed(&places, &wanted, &mut seen.strangers)?;
+            }
+            _ => {}
         }
+        Ok(Finding {
+            present,
+            strangers: seen.strangers,
+        })
     }
 
     fn let_go(&self) {
