@@ -277,6 +277,25 @@ fn what_is_asked_of_tokens_holds_for_the_life_of_the_vault() {
         seen.text.contains("Virtual YubiKey PIV Root CA Serial 1"),
         "{seen}"
     );
+    let json = safe.scene.run(&["policy", "explain", "--json"]).ended(0);
+    let rules = &json.json()["yubikeys"];
+    assert_eq!(rules["min-firmware"], "5.7.1");
+    assert_eq!(rules["allow-pin-once"], false);
+    let name = &rules["own-roots"][0]["name"];
+    assert_eq!(name, "Virtual YubiKey PIV Root CA Serial 1");
+    // The third card is enrolled, too.
+    safe.rack.tell("firmware 55556666 5.7.4");
+    safe.rack.tell("auto-touch 55556666 on");
+    let answers = [
+        ("PIN of carol", PIN_BOB),
+        ("PIN of alice", PIN_ALICE),
+        ("PIN of bob", PIN_BOB),
+    ];
+    let enrol = &third[..third.len() - 1];
+    let seen = safe.scene.at_terminal(enrol, &answers).ended(0);
+    assert!(seen.text.contains("Manifest 3 is in force"), "{seen}");
+    let seen = safe.scene.run(&["custodian", "list"]).ended(0);
+    assert!(seen.text.contains("touch     5.7.4"), "{seen}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::attestation::RootName;
 use crate::cli::app::App;
 use crate::cli::words::{self, wrapped};
 use crate::cli::{output, render};
-use crate::format::Policy;
+use crate::format::{Certificate, Policy};
 use crate::model::{Failure, Name, TokenIdentity};
 use crate::ops;
 use crate::policy::{Access, Explained, Exposure, Held, Losses, Panel, Quorum, SetAccess, Touch};
@@ -255,11 +255,27 @@ fn document(explained: &Explained<'_>) -> Value {
             "name": name,
             "sealed": sets.iter().map(set_document).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "yubikeys": token_rules_document(&explained.manifest.policy),
         "next": access(&explained.next),
         "changing": access(&explained.changing),
         "people-to-open": explained.next.least_people(),
         "people-to-change": explained.changing.least_people(),
         "may-seal-alone": explained.manifest.rotators.iter().map(|r| &r.name).collect::<Vec<_>>(),
+    })
+}
+
+fn token_rules_document(policy: &Policy) -> Value {
+    let roots = policy.attestation_roots.iter();
+    let root = |root: &Certificate| {
+        let RootName {
+            name, fingerprint, ..
+        } = RootName::of(&root.0);
+        json!({ "name": name, "fingerprint": fingerprint })
+    };
+    json!({
+        "min-firmware": policy.min_firmware,
+        "allow-pin-once": policy.allow_pin_once,
+        "own-roots": roots.map(root).collect::<Vec<_>>(),
     })
 }
 
