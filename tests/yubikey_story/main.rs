@@ -17,5 +17,6 @@ mod ceremony;
 mod enrolment;
 mod memory;
 mod mixed;
+mod offline;
 mod preparing;
 mod safe;
