@@ -1,13 +1,15 @@
 //! The child that gets an opened credential: it alone sees it, until it ends or the lease does.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use super::signals::Held;
@@ -147,6 +149,7 @@ fn wait(child: &mut Child, expires: Timestamp, flags: &Flags) -> Result<Ended, F
             "the child may still run, with the credential",
         )
     };
+    let ending = ending(child);
     loop {
         if let Some(status) = child.try_wait().map_err(lost)? {
             return Ok(Ended {
@@ -162,8 +165,24 @@ fn wait(child: &mut Child, expires: Timestamp, flags: &Flags) -> Result<Ended, F
                 out_of_time,
             });
         }
-        thread::sleep(LOOK);
+        match &ending {
+            Some(ending) => rest(ending),
+            None => thread::sleep(LOOK),
+        }
     }
+}
+
+/// Something that becomes readable when the child ends, where the kernel has it.
+fn ending(child: &Child) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(i32::try_from(child.id()).ok()?)?;
+    pidfd_open(pid, PidfdFlags::empty()).ok()
+}
+
+/// Waits until the child ends, or until it is time to look at the clock and the signals again.
+fn rest(ending: &OwnedFd) {
+    let limit = Timespec::try_from(LOOK).ok();
+    // Whatever comes of it, the child is looked at next.
+    let _ = poll(&mut [PollFd::new(ending, PollFlags::IN)], limit.as_ref());
 }
 
 /// Asks the child to end, and ends it if it does not.

@@ -458,6 +458,16 @@ pub fn uri(label: &str) -> String {
     format!("pkcs11:token={label}")
 }
 
+/// AWS's own command line, as this machine has it on its PATH: the scenes have a PATH of their own.
+pub fn aws() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("aws"))
+        .find(|file| file.is_file());
+    let found = found.expect("aws is on the PATH: scripts/setup installs it");
+    found.to_str().expect("a plain path").to_owned()
+}
+
 /// SoftHSM's library.
 pub fn softhsm_library() -> PathBuf {
     let profile = Profile::built_in("softhsm2").expect("the profile is compiled in");

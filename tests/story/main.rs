@@ -19,17 +19,7 @@ mod stations;
 use std::fs;
 use std::process::Command;
 
-use scene::{BGO, IC, Scene, pin, uri};
-
-/// AWS's own command line, as this machine has it on its PATH: the scenes have a PATH of their own.
-fn aws() -> String {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("aws"))
-        .find(|file| file.is_file());
-    let found = found.expect("aws is on the PATH: scripts/setup installs it");
-    found.to_str().expect("a plain path").to_owned()
-}
+use scene::{BGO, IC, Scene, aws, pin, uri};
 
 const ARN: &str = "arn:aws:iam::123456789012:user/deploy";
 
