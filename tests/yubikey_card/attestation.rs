@@ -87,7 +87,7 @@ fn is_a_chain(chain: &[&Certificate]) {
 #[test]
 fn it_tells_firmware_serial_policies_and_form() {
     let test = "attestation::it_tells_firmware_serial_policies_and_form";
-    let options = "--readers 1 --card 12345678:5.7.2";
+    let options = "--readers 4 --card 12345678:5.7.2@0 --card 7@1 --card 128@2 --card 4294967295@3";
     with_cards(test, options, |desk| {
         let card = open(0);
         card.says(SELECT, 0x9000);
@@ -114,15 +114,19 @@ fn it_tells_firmware_serial_policies_and_form() {
             let key = data_encoding::HEXLOWER.encode(key.subject_public_key.raw_bytes());
             assert!(told.ends_with(&key), "{told} {key}");
         }
-        // What the card says of itself changes with it; a high first bit stays positive.
-        for (serial, integer) in [
-            (7, "020107"),
-            (128, "02020080"),
-            (u32::MAX, "020500ffffffff"),
+        // The serial number is the device's own, whatever it claims elsewhere; a high first bit stays positive.
+        // Form factor and firmware are what they are set to.
+        for (reader, serial, integer) in [
+            (1, 7, "020107"),
+            (2, 128, "02020080"),
+            (3, u32::MAX, "020500ffffffff"),
         ] {
-            desk.tell(&format!("serial 12345678 {serial}"));
-            desk.tell("form-factor 12345678 131");
-            desk.tell("firmware 12345678 5.4.3");
+            desk.tell(&format!("serial {serial} 99"));
+            let card = open(reader);
+            card.says(SELECT, 0x9000);
+            manage(&card);
+            desk.tell(&format!("form-factor {serial} 131"));
+            desk.tell(&format!("firmware {serial} 5.4.3"));
             let leaf = attested(&card, 0x9A, 0x11, 1, 1);
             let said = extension(&leaf, SERIAL);
             assert_eq!(data_encoding::HEXLOWER.encode(&said), integer);
