@@ -18,7 +18,6 @@ mod nested;
 mod pty;
 #[path = "../tests/common/rack.rs"]
 mod rack;
-#[allow(dead_code)] // the stories do more with it
 #[path = "../tests/yubikey_story/safe.rs"]
 mod safe;
 #[path = "../tests/common/scene.rs"]

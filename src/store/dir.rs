@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::file;
+use super::file::{self, Lasting};
 use super::folder::{Folder, LOCK, guard, open_to_us, unwritable};
 use crate::ports::{Held, Store, StoreError, StoreKey};
 
@@ -93,6 +93,15 @@ impl DirStore {
             StoreError::NotFound(_) => StoreError::NotFound(self.root.within(key.as_str())),
             other => other,
         })
+    }
+
+    /// Puts a file that nothing else could restore in the place of whatever has its name; durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn replace_lasting(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
+        let (folder, name) = self.parent_or_make(key)?;
+        file::replace(&folder, name, bytes, Lasting::Yes)
     }
 
     /// As [`DirStore::parent`], for writing: makes what is missing.
@@ -242,7 +251,7 @@ impl Store for DirStore {
 
     fn replace(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
         let (folder, name) = self.parent_or_make(key)?;
-        file::replace(&folder, name, bytes)
+        file::replace(&folder, name, bytes, Lasting::No)
     }
 
     fn list(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {

@@ -88,17 +88,32 @@ pub(super) fn create(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), St
     if folder.stat(name).is_ok() {
         return Err(StoreError::AlreadyExists(folder.within(name)));
     }
-    let temporary = Temporary::write(folder, name, bytes)?;
+    let temporary = Temporary::write(folder, name, bytes, Lasting::Yes)?;
     temporary.link(name)?;
     drop(temporary);
     folder.sync()
 }
 
-/// Puts the file in the place of whatever has its name.
-pub(super) fn replace(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    let temporary = Temporary::write(folder, name, bytes)?;
+/// Puts the file in the place of whatever has its name. What may be lost is not brought to the disk first: after
+/// a loss of power it may be there in part, and whoever reads it compares it with something signed.
+pub(super) fn replace(
+    folder: &Folder,
+    name: &str,
+    bytes: &[u8],
+    lasting: Lasting,
+) -> Result<(), StoreError> {
+    let temporary = Temporary::write(folder, name, bytes, lasting)?;
     rustix::fs::renameat(&folder.fd, &temporary.name, &folder.fd, name)
         .map_err(|e| unwritable(&folder.within(name), e))
+}
+
+/// Whether a file must outlast a loss of power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lasting {
+    /// It must: it is brought to the disk before it gets its name.
+    Yes,
+    /// It is derived from others that do.
+    No,
 }
 
 /// A whole file under a name that no reader looks at. Dropping it removes that name.
@@ -109,8 +124,13 @@ struct Temporary<'f> {
 }
 
 impl<'f> Temporary<'f> {
-    /// Writes the file and brings it to the disk. `name` is what it is to become.
-    fn write(folder: &'f Folder, name: &str, bytes: &[u8]) -> Result<Self, StoreError> {
+    /// Writes the file, and brings it to the disk if it is to last. `name` is what it is to become.
+    fn write(
+        folder: &'f Folder,
+        name: &str,
+        bytes: &[u8],
+        lasting: Lasting,
+    ) -> Result<Self, StoreError> {
         let place = folder.within(name);
         let temporary = Self::open(folder, &place)?;
         let mut file = File::from(
@@ -122,7 +142,10 @@ impl<'f> Temporary<'f> {
         rustix::fs::fchmod(&temporary.fd, Mode::RUSR | Mode::WUSR)
             .map_err(|e| unwritable(&place, e))?;
         file.write_all(bytes)
-            .and_then(|()| file.sync_all())
+            .and_then(|()| match lasting {
+                Lasting::Yes => file.sync_all(),
+                Lasting::No => Ok(()),
+            })
             .map_err(|e| unwritable(&place, e))?;
         Ok(temporary)
     }
@@ -206,11 +229,11 @@ mod tests {
     fn a_link_that_was_made_and_denied_is_known_as_ours() {
         let guard = tempfile::tempdir().unwrap();
         let folder = Folder::open(guard.path()).unwrap();
-        let ours = Temporary::write(&folder, "x", b"ours").unwrap();
+        let ours = Temporary::write(&folder, "x", b"ours", Lasting::Yes).unwrap();
         // What a network file system does when its answer is lost and it is asked again.
         rustix::fs::linkat(&folder.fd, &ours.name, &folder.fd, "x", AtFlags::empty()).unwrap();
         assert_eq!(ours.link("x"), Ok(()));
-        let theirs = Temporary::write(&folder, "x", b"theirs").unwrap();
+        let theirs = Temporary::write(&folder, "x", b"theirs", Lasting::Yes).unwrap();
         let error = StoreError::AlreadyExists(folder.within("x"));
         assert_eq!(theirs.link("x"), Err(error));
         drop((ours, theirs));

@@ -177,7 +177,7 @@ impl Memory for StationFolder {
         let bytes =
             serde_json::to_vec(&file).map_err(|error| Forgetful::Unusable(error.to_string()))?;
         self.store()?
-            .replace(&name(ANCHOR)?, &bytes)
+            .replace_lasting(&name(ANCHOR)?, &bytes)
             .map_err(forgetful)
     }
 

@@ -13,7 +13,6 @@ mod bench;
 mod pty;
 #[path = "../common/rack.rs"]
 mod rack;
-#[allow(dead_code)] // the stories do more with it
 #[path = "../yubikey_story/safe.rs"]
 mod safe;
 #[path = "../common/scene.rs"]
