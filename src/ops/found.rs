@@ -13,7 +13,7 @@ use crate::format::{
 use crate::ledger::{Event, Head, Journal};
 use crate::manifest::{Chain, Unsound, check};
 use crate::model::{Class, Digest, Failure, Name, Role};
-use crate::ports::{Notice, Remembered, Token};
+use crate::ports::{Notice, Remembered};
 
 /// One person at the founding.
 pub struct Founder {
@@ -76,11 +76,10 @@ pub fn found(
         )
         .hint("give the new vault a station folder of its own: --station DIR"));
     }
-    let mut tokens = Vec::new();
-    let manifest = draw_up(world, founding, &mut tokens, operator)?;
+    let manifest = draw_up(world, founding, operator)?;
     check(&manifest).map_err(refused)?;
     let mut envelope = Envelope::of(&manifest)?;
-    sign_all(world, &manifest, &mut envelope, tokens, operator)?;
+    sign_all(world, founding, &manifest, &mut envelope, operator)?;
     let chain = Arc::new(Chain::verify(std::slice::from_ref(&envelope))?);
     world
         .store
@@ -106,10 +105,14 @@ fn refused(error: Unsound) -> Failure {
     }
 }
 
-fn draw_up<'w>(
-    world: &World<'w>,
+/// The tokens of all founders, in their order.
+fn locators(founding: &Founding) -> impl Iterator<Item = &String> {
+    founding.founders.iter().flat_map(|one| &one.locators)
+}
+
+fn draw_up(
+    world: &World<'_>,
     founding: &Founding,
-    tokens: &mut Vec<Box<dyn Token + 'w>>,
     operator: People<'_>,
 ) -> Result<Manifest, Failure> {
     let mut seen = look_at(world, founding, operator)?.into_iter();
@@ -117,21 +120,21 @@ fn draw_up<'w>(
     for founder in &founding.founders {
         let mut enrolled = Vec::new();
         for (locator, attested) in founder.locators.iter().zip(seen.by_ref()) {
+            if let Some(one) = attested {
+                enrolled.push(one);
+                continue;
+            }
             let mut token = world.tokens.open(locator)?;
             let by = Use {
                 custodian: &founder.name,
                 role: founder.role,
                 purpose: "read the keys of the token",
             };
-            enrolled.push(match attested {
-                Some(enrolled) => enrolled,
-                None => EnrolledToken {
-                    identity: token.identity().clone(),
-                    keys: people::keys_of(token.as_mut(), &by, operator)?,
-                    attestation: None,
-                },
+            enrolled.push(EnrolledToken {
+                identity: token.identity().clone(),
+                keys: people::keys_of(token.as_mut(), &by, operator)?,
+                attestation: None,
             });
-            tokens.push(token);
         }
         custodians.push(Custodian {
             name: founder.name.clone(),
@@ -167,7 +170,7 @@ fn look_at(
     operator: People<'_>,
 ) -> Result<Vec<Option<EnrolledToken>>, Failure> {
     let mut seen: Vec<Option<EnrolledToken>> = Vec::new();
-    for locator in founding.founders.iter().flat_map(|one| &one.locators) {
+    for locator in locators(founding) {
         let mut token = world.tokens.open(locator)?;
         let policy = &founding.policy;
         let enrolled = enrolment::enrollable(world, token.as_mut(), policy, Some(operator))?;
@@ -181,11 +184,12 @@ fn look_at(
     Ok(seen)
 }
 
-fn sign_all<'w>(
-    world: &World<'w>,
+/// Each token is opened when its turn comes: one that is kept in our hands could only be in the way of the next.
+fn sign_all(
+    world: &World<'_>,
+    founding: &Founding,
     manifest: &Manifest,
     envelope: &mut Envelope,
-    tokens: Vec<Box<dyn Token + 'w>>,
     operator: People<'_>,
 ) -> Result<(), Failure> {
     let bytes = envelope.signed_bytes();
@@ -204,7 +208,8 @@ fn sign_all<'w>(
         anchor: &anchor,
     };
     let purpose = format!("found the vault {}", manifest.vault);
-    for ((custodian, enrolled), mut token) in manifest.tokens().zip(tokens) {
+    for ((custodian, enrolled), locator) in manifest.tokens().zip(locators(founding)) {
+        let mut token = world.tokens.open(locator)?;
         let by = Use {
             custodian: &custodian.name,
             role: custodian.role,
