@@ -43,6 +43,8 @@ fn prepared(test: &str, rule: impl FnOnce(&SoftHsm, &Subject<'_>)) {
     });
 }
 
+rules::tests_of_rules!(fresh, prepared);
+
 #[test]
 fn a_token_is_listed_and_opened() {
     fresh("a_token_is_listed_and_opened", |_, subject| {
@@ -79,13 +81,6 @@ fn ambiguity_opens_nothing() {
 }
 
 #[test]
-fn without_keys_it_says_so() {
-    fresh("without_keys_it_says_so", |_, subject| {
-        rules::without_keys_it_says_so(subject)
-    });
-}
-
-#[test]
 fn keys_are_made_once() {
     fresh("keys_are_made_once", |_, subject| {
         let keys = rules::keys_are_made_once(subject);
@@ -94,32 +89,6 @@ fn keys_are_made_once() {
             ..*subject
         };
         assert_ne!(rules::keys_are_made_once(&bob).id(), keys.id());
-    });
-}
-
-#[test]
-fn it_agrees() {
-    prepared("it_agrees", |_, subject| rules::it_agrees(subject));
-}
-
-#[test]
-fn it_signs_in_order() {
-    prepared("it_signs_in_order", |_, subject| {
-        rules::it_signs_in_order(subject)
-    });
-}
-
-#[test]
-fn a_wrong_pin_opens_nothing() {
-    prepared("a_wrong_pin_opens_nothing", |_, subject| {
-        rules::a_wrong_pin_opens_nothing(subject);
-    });
-}
-
-#[test]
-fn a_bad_point_is_refused() {
-    prepared("a_bad_point_is_refused", |_, subject| {
-        rules::a_bad_point_is_refused(subject)
     });
 }
 

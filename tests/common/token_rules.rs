@@ -1,7 +1,7 @@
 //! What every token behind the ports must do, whatever its make. Written against the traits alone: an
 //! adapter's test prepares tokens and runs these.
 
-#![allow(dead_code)] // each test binary uses a part of it
+#![allow(dead_code, unused_imports, unused_macros)] // each test binary uses a part of it
 
 use breakglass::model::{SealSuite, SignAlgorithm, TokenKeys};
 use breakglass::ports::{KeyReply, KeyRequest, PinStatus, Token, TokenError, TokenProvider};
@@ -58,6 +58,27 @@ pub fn error_of<T>(result: Result<T, TokenError>) -> TokenError {
         Err(e) => e,
     }
 }
+
+/// The tests of all rules that take nothing but a token: a secured one, which `$fresh` runs a rule on, or one that
+/// has its keys, which `$prepared` does.
+macro_rules! tests_of_rules {
+    ($fresh:ident, $prepared:ident) => {
+        $crate::token_rules::tests_of_rules! { $fresh: without_keys_it_says_so }
+        $crate::token_rules::tests_of_rules! {
+            $prepared:
+            it_agrees, it_signs_in_order, a_wrong_pin_opens_nothing, a_bad_point_is_refused
+        }
+    };
+    ($with:ident: $($rule:ident),+) => {
+        $(
+            #[test]
+            fn $rule() {
+                $with(stringify!($rule), |_, subject| $crate::token_rules::$rule(subject));
+            }
+        )+
+    };
+}
+pub(crate) use tests_of_rules;
 
 /// It is listed, its own locator finds it again, and what is opened is what was listed.
 pub fn is_listed_and_opened(subject: &Subject<'_>) {

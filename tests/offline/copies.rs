@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::night::{Night, contents, export, possible, text};
+use crate::cut_off;
+use crate::night::{Night, contents, export, text};
 use crate::scene::{BGO, IC, Scene};
 
 #[test]
@@ -69,7 +70,7 @@ fn what_no_export_has_made_is_never_replaced() {
 
 #[test]
 fn a_medium_that_is_full_leaves_the_old_copy() {
-    if !possible() {
+    if !cut_off::possible() {
         return;
     }
     let scene = Scene::sealed(&["deploy"]);
@@ -94,7 +95,7 @@ fn a_medium_that_is_full_leaves_the_old_copy() {
 
 #[test]
 fn an_export_is_trusted_only_by_the_fingerprint_that_was_typed_and_as_it_was_made() {
-    if !possible() {
+    if !cut_off::possible() {
         return;
     }
     let scene = Scene::sealed(&["deploy"]);

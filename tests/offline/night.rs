@@ -3,28 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::pty::{self, Pty};
+use crate::cut_off;
+use crate::pty::Pty;
 use crate::scene::{self, Scene, Seen, binary, borrowed, both_pins};
-
-/// Mounts the folder on itself, read-only, and becomes the command, without a network.
-const SCRIPT: &str =
-    "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && shift && exec \"$@\"";
-
-/// Whether this machine lets us take the network away and mount; says so where it does not.
-pub fn possible() -> bool {
-    let tried = Command::new("unshare")
-        .args(["-n", "-m", "mount", "-t", "tmpfs", "none", "/mnt"])
-        .output();
-    let possible = tried.is_ok_and(|output| output.status.success());
-    if !possible {
-        eprintln!("SKIPPED: unshare -n -m and mount are not allowed here (they take root)");
-    }
-    possible
-}
 
 /// The export of a scene's vault, a laptop that has seen nothing, and a stick for the ledger.
 pub struct Night {
@@ -57,7 +41,7 @@ impl Night {
     /// A vault with these credentials, and a laptop that trusts its export; nothing where this machine does not
     /// let us play it.
     pub fn trusted(users: &[&str]) -> Option<Self> {
-        if !possible() {
+        if !cut_off::possible() {
             return None;
         }
         let scene = Scene::sealed(users);
@@ -75,9 +59,7 @@ impl Night {
 
     /// A command at a terminal, without a network, the export read-only.
     pub fn run(&self, args: &[&str], answers: &[(&str, &str)]) -> Seen {
-        let command = pty::Command::new("unshare")
-            .args(["-n", "-m", "sh", "-c", SCRIPT, "sh"])
-            .arg(&self.safe)
+        let command = cut_off::command(&self.safe)
             .arg(binary())
             .args(args)
             .env_clear()

@@ -1,11 +1,12 @@
 //! Opening at the safe.
 
-use crate::night::{Night, possible, text};
+use crate::cut_off;
+use crate::night::{Night, text};
 use crate::scene::{Scene, unseal_args};
 
 #[test]
 fn the_whole_opening_without_a_network_on_a_copy_that_cannot_be_written() {
-    if !possible() {
+    if !cut_off::possible() {
         return;
     }
     let scene = Scene::sealed(&["deploy"]);

@@ -62,10 +62,7 @@ fn a_missed_touch_costs_no_try_and_another_go_is_offered() {
     safe.rack.tell("touch-limit 11112222 15");
     pty.send_line("");
     pty.expect("3 left");
-    safe.contribute(&mut pty, "alice", PIN_ALICE, ALICE);
-    safe.contribute(&mut pty, "bob", PIN_BOB, BOB);
-    let seen = end(&mut pty);
-    assert_eq!(seen.code, 7, "{seen}");
+    safe.both_open(&mut pty);
     assert_eq!(safe.verifies(ALICE), 2);
 }
 
@@ -88,9 +85,7 @@ fn a_wrong_pin_is_told_with_the_tries_left_and_the_last_one_is_kept() {
     // With consent the right one opens, and all tries are back.
     let mut pty = safe.unseal("deploy");
     pty.expect("Type its serial number").send_line("11112222");
-    safe.contribute(&mut pty, "alice", PIN_ALICE, ALICE);
-    safe.contribute(&mut pty, "bob", PIN_BOB, BOB);
-    assert_eq!(end(&mut pty).code, 7);
+    safe.both_open(&mut pty);
 }
 
 #[test]
@@ -101,9 +96,7 @@ fn an_early_touch_that_types_is_no_pin() {
     pty.expect("PIN of alice").expect("(not shown): ");
     pty.send_line("cccccbkffvtkdnrgvcjebflhhcrkvecjjbccttvjvfjk");
     pty.expect("Not sent to the token: that is a one-time password");
-    safe.contribute(&mut pty, "alice", PIN_ALICE, ALICE);
-    safe.contribute(&mut pty, "bob", PIN_BOB, BOB);
-    assert_eq!(end(&mut pty).code, 7);
+    safe.both_open(&mut pty);
     assert_eq!(safe.verifies(ALICE), 1);
 }
 
@@ -142,9 +135,7 @@ fn ctrl_c_leaves_nothing_behind() {
     }
     safe.rack.tell("insert 33334444 1");
     let mut pty = safe.unseal("deploy");
-    safe.contribute(&mut pty, "alice", PIN_ALICE, ALICE);
-    safe.contribute(&mut pty, "bob", PIN_BOB, BOB);
-    assert_eq!(end(&mut pty).code, 7);
+    safe.both_open(&mut pty);
 }
 
 /// At 80 columns no line is longer, and none that the terminal would cut.
@@ -153,10 +144,7 @@ fn eighty_columns_are_enough() {
     let safe = Safe::sealed(&["deploy"]);
     let mut pty = safe.unseal("deploy");
     pty.narrow(80);
-    safe.contribute(&mut pty, "alice", PIN_ALICE, ALICE);
-    safe.contribute(&mut pty, "bob", PIN_BOB, BOB);
-    let seen = end(&mut pty);
-    assert_eq!(seen.code, 7, "{seen}");
+    let seen = safe.both_open(&mut pty);
     let lines = seen.text.split(['\r', '\n']);
     let long: Vec<&str> = lines.filter(|line| line.chars().count() > 80).collect();
     assert_eq!(long, [""; 0], "{seen}");
@@ -168,10 +156,7 @@ fn a_dumb_terminal_is_told_in_lines() {
     let mut safe = Safe::sealed(&["deploy"]);
     safe.scene.variables.push(("TERM".into(), "dumb".into()));
     let mut pty = safe.unseal("deploy");
-    safe.contribute(&mut pty, "alice", PIN_ALICE, ALICE);
-    safe.contribute(&mut pty, "bob", PIN_BOB, BOB);
-    let seen = end(&mut pty);
-    assert_eq!(seen.code, 7, "{seen}");
+    let seen = safe.both_open(&mut pty);
     assert_eq!(seen.text.matches("TOUCH").count(), 2, "{seen}");
     let bare = seen.text.replace("\r\n", "\n");
     assert!(!bare.contains('\r') && !bare.contains('\x1b'), "{seen}");

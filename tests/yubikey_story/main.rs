@@ -4,6 +4,8 @@
 mod aws;
 #[path = "../common/bench.rs"]
 mod bench;
+#[path = "../common/cut_off.rs"]
+mod cut_off;
 #[path = "../common/pty.rs"]
 mod pty;
 #[path = "../common/rack.rs"]

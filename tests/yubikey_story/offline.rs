@@ -2,32 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::pty::{self, Pty};
+use crate::cut_off;
+use crate::pty::Pty;
 use crate::safe::{ALICE, BOB, PIN_ALICE, PIN_BOB, Safe, end};
 use crate::scene::binary;
 
-/// Mounts the folder on itself, read-only, and becomes the command.
-const SCRIPT: &str =
-    "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && shift && exec \"$@\"";
-
-fn possible() -> bool {
-    let tried = Command::new("unshare")
-        .args(["-n", "-m", "mount", "-t", "tmpfs", "none", "/mnt"])
-        .output();
-    let possible = tried.is_ok_and(|output| output.status.success());
-    if !possible {
-        eprintln!("SKIPPED: unshare -n -m and mount are not allowed here (they take root)");
-    }
-    possible
-}
-
 /// A command without a network, the copy read-only, the ledger on another medium.
 fn at_the_safe(safe: &Safe, copy: &Path, args: &[&str]) -> Pty {
-    let command = pty::Command::new("unshare")
-        .args(["-n", "-m", "sh", "-c", SCRIPT, "sh"])
-        .arg(copy)
+    let command = cut_off::command(copy)
         .arg(binary())
         .arg("--vault")
         .arg(copy.join("vault"))
@@ -41,7 +24,7 @@ fn at_the_safe(safe: &Safe, copy: &Path, args: &[&str]) -> Pty {
 
 #[test]
 fn two_yubikeys_open_a_read_only_copy_without_a_network() {
-    if !possible() {
+    if !cut_off::possible() {
         return;
     }
     let mut safe = Safe::sealed(&["deploy"]);
@@ -68,10 +51,7 @@ fn two_yubikeys_open_a_read_only_copy_without_a_network() {
         "unseal", "deploy", "--reason", reason, "--", "sh", "-c", "exit 7",
     ];
     let mut pty = at_the_safe(&safe, &copy, &unseal);
-    safe.contribute(&mut pty, "alice", PIN_ALICE, ALICE);
-    safe.contribute(&mut pty, "bob", PIN_BOB, BOB);
-    let seen = end(&mut pty);
-    assert_eq!(seen.code, 7, "{seen}");
+    safe.both_open(&mut pty);
     safe.scene.go_to(home);
     let stick = safe.scene.path("stick");
     let join = ["ledger", "join", stick.to_str().expect("UTF-8")];

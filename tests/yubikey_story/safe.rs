@@ -105,6 +105,15 @@ impl Safe {
         self.touch(serial);
     }
 
+    /// Both contribute, and what was opened runs to its end, which is that of [`Safe::unseal`].
+    pub fn both_open(&self, pty: &mut Pty) -> Seen {
+        self.contribute(pty, "alice", PIN_ALICE, ALICE);
+        self.contribute(pty, "bob", PIN_BOB, BOB);
+        let seen = end(pty);
+        assert_eq!(seen.code, 7, "{seen}");
+        seen
+    }
+
     pub fn touch(&self, serial: u32) {
         self.rack.tell(&format!("await-touch {serial}"));
         self.rack.tell(&format!("touch {serial}"));
