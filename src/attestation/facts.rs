@@ -9,7 +9,7 @@ use super::certificate::Certificate;
 use super::path::Path;
 use super::signature::PublicKey;
 use super::{Part, RootName, Unattested};
-use crate::model::{Firmware, Presence, Timestamp};
+use crate::model::{Firmware, PinPolicy, Presence, Timestamp, TouchPolicy};
 
 const FIRMWARE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.41482.3.3");
 const SERIAL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.41482.3.7");
@@ -84,78 +84,6 @@ pub enum Dates {
         /// What the clock said.
         now: Timestamp,
     },
-}
-
-/// When a key asks for the PIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PinPolicy {
-    /// 1: never.
-    Never,
-    /// 2: once a session.
-    Once,
-    /// 3: before every use.
-    Always,
-    /// 4: a fingerprint or the PIN, once a session.
-    MatchOnce,
-    /// 5: a fingerprint or the PIN, before every use.
-    MatchAlways,
-}
-
-impl PinPolicy {
-    fn read(byte: u8) -> Option<Self> {
-        Some(match byte {
-            1 => Self::Never,
-            2 => Self::Once,
-            3 => Self::Always,
-            4 => Self::MatchOnce,
-            5 => Self::MatchAlways,
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for PinPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Never => "never",
-            Self::Once => "once",
-            Self::Always => "always",
-            Self::MatchOnce => "match-once",
-            Self::MatchAlways => "match-always",
-        })
-    }
-}
-
-/// When a key asks for a touch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TouchPolicy {
-    /// 1: never.
-    Never,
-    /// 2: at every use.
-    Always,
-    /// 3: unless there was one within 15 seconds.
-    Cached,
-}
-
-impl TouchPolicy {
-    fn read(byte: u8) -> Option<Self> {
-        Some(match byte {
-            1 => Self::Never,
-            2 => Self::Always,
-            3 => Self::Cached,
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for TouchPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Never => "never",
-            Self::Always => "always",
-            Self::Cached => "cached",
-        })
-    }
 }
 
 /// What a device looks like, and whether it is of the FIPS series.

@@ -32,13 +32,13 @@ mod signature;
 
 use certificate::Certificate;
 pub use error::{NotARoot, Part, Unattested};
-pub use facts::{Attested, Dates, FormFactor, PinPolicy, Shape, TouchPolicy, firmware_told};
+pub use facts::{Attested, Dates, FormFactor, Shape, firmware_told};
 pub use pem::certificates;
 pub use requirements::{Expected, Requirements, Unmet};
 pub use roots::{RootName, Roots};
 
 use crate::model::Timestamp;
-pub use crate::model::{Firmware, NotAFirmware};
+pub use crate::model::{Firmware, NotAFirmware, PinPolicy, TouchPolicy};
 
 /// The longest certificate that is looked at, in bytes of DER. Real ones have 600 to 900.
 pub const CERTIFICATE_MAX: usize = 8 * 1024;

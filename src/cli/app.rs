@@ -121,7 +121,7 @@ impl App {
     /// All tokens: YubiKeys, and those of the PKCS#11 modules.
     pub fn tokens(&self) -> Result<AllTokens, Failure> {
         Ok(AllTokens {
-            piv: Some(PivProvider::default()),
+            piv: PivProvider::default(),
             pkcs11: self.pkcs11()?,
         })
     }

@@ -53,15 +53,10 @@ impl Operator for Terminal {
         tty.show(&introduction(request))?;
         for _ in 0..ASKINGS {
             let line = tty.ask(&prompt(request))?;
-            let typed = line.text().map_or(Err(PinRefused::Control), Pin::new);
-            let refused = match typed {
-                Ok(pin) => match request.rules.check(&pin) {
-                    Ok(()) => return Ok(pin),
-                    Err(misfit) => misfit.to_string(),
-                },
-                Err(why) => why.to_string(),
-            };
-            tty.show(&format!("Not sent to the token: {refused}.\n"))?;
+            match as_pin(line.text(), &request.rules) {
+                Ok(pin) => return Ok(pin),
+                Err(why) => tty.show(&format!("Not sent to the token: {why}.\n"))?,
+            }
         }
         Err(Declined::Said)
     }
@@ -110,11 +105,9 @@ impl Operator for Terminal {
         let of = format!("for token serial {}", Shown(&token.serial));
         for _ in 0..ASKINGS {
             let first = tty.ask(&format!("New {what} {of} (not shown): "))?;
-            let typed = first.text().map_or(Err(PinRefused::Control), Pin::new);
-            let refused = match typed.map(|pin| (rules.check(&pin), pin)) {
-                Err(why) => why.to_string(),
-                Ok((Err(misfit), _)) => misfit.to_string(),
-                Ok((Ok(()), pin)) => {
+            let refused = match as_pin(first.text(), rules) {
+                Err(why) => why,
+                Ok(pin) => {
                     let again = tty.ask(&format!("The same {what} once more: "))?;
                     if again.text() == first.text() {
                         return Ok(pin);
@@ -255,6 +248,14 @@ fn prompt(request: &PinRequest<'_>) -> String {
         "PIN{of} for token serial {} (not shown): ",
         Shown(&request.token.serial)
     )
+}
+
+/// What was typed as a PIN that the token may be given, or why it is none.
+fn as_pin(typed: Option<&str>, rules: &PinRules) -> Result<Pin, String> {
+    let pin = typed.map_or(Err(PinRefused::Control), Pin::new);
+    let pin = pin.map_err(|why| why.to_string())?;
+    rules.check(&pin).map_err(|misfit| misfit.to_string())?;
+    Ok(pin)
 }
 
 /// The last try of a PIN is spent only by someone who has looked at the token and typed its serial (or its

@@ -41,7 +41,9 @@ impl<'s> Branch<'s> {
     pub fn kept(main: &'s dyn Store, root: &Digest) -> Result<Self, LedgerError> {
         let commits = names::kept_commits(root)?;
         let first = main.list(&commits)?.into_iter().next();
-        let from = first.as_ref().and_then(|name| number_in(&commits, name));
+        let from = first
+            .as_ref()
+            .and_then(|name| names::commit_number_in(&commits, name));
         let from = from.ok_or_else(|| {
             LedgerError::corrupt(
                 0,
@@ -88,23 +90,12 @@ impl<'s> Branch<'s> {
         let Some(number) = number.filter(|number| *number >= self.from) else {
             return Ok((self.main, key.clone()));
         };
-        Ok((self.other, named(&self.commits, number)?))
+        Ok((self.other, names::commit_in(&self.commits, number)?))
     }
 
     fn read_only(&self, key: &StoreKey) -> StoreError {
         StoreError::Unwritable(key.to_string(), "a joined ledger is only read".to_owned())
     }
-}
-
-fn named(folder: &StoreKey, number: u64) -> Result<StoreKey, StoreError> {
-    let text = format!("{folder}/{number:012}");
-    StoreKey::new(text.as_str()).map_err(|error| StoreError::Failed(text, error.to_string()))
-}
-
-fn number_in(folder: &StoreKey, name: &StoreKey) -> Option<u64> {
-    let digits = name.as_str().strip_prefix(folder.as_str())?;
-    let number = digits.strip_prefix('/')?.parse().ok()?;
-    (named(folder, number).ok().as_ref() == Some(name)).then_some(number)
 }
 
 impl Store for Branch<'_> {
@@ -134,11 +125,11 @@ impl Store for Branch<'_> {
         let before = |name: &StoreKey| names::commit_number(name).is_ok_and(|n| n < self.from);
         let mut found: Vec<StoreKey> = listed.into_iter().filter(before).collect();
         for name in self.other.list(&self.commits)? {
-            let number = number_in(&self.commits, &name);
+            let number = names::commit_number_in(&self.commits, &name);
             let number = number
                 .ok_or_else(|| StoreError::Stray(self.commits.to_string(), name.to_string()))?;
             if number >= self.from {
-                found.push(named(under, number)?);
+                found.push(names::commit_in(under, number)?);
             }
         }
         Ok(found)

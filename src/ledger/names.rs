@@ -20,17 +20,26 @@ pub(super) fn commits() -> Result<StoreKey, LedgerError> {
 
 /// `ledger/commit/<n>`, twelve digits.
 pub(super) fn commit(number: u64) -> Result<StoreKey, LedgerError> {
-    key(format!("{COMMITS}/{number:012}"))
+    Ok(commit_in(&commits()?, number)?)
+}
+
+/// The commit of this number in a folder of commits.
+pub(super) fn commit_in(folder: &StoreKey, number: u64) -> Result<StoreKey, StoreError> {
+    store_key(format!("{folder}/{number:012}"))
 }
 
 /// The number of a commit by its name; it is written in one way only.
 pub(super) fn commit_number(name: &StoreKey) -> Result<u64, LedgerError> {
-    name.as_str()
-        .strip_prefix(COMMITS)
-        .and_then(|rest| rest.strip_prefix('/'))
-        .and_then(|digits| digits.parse().ok())
-        .filter(|number| commit(*number).is_ok_and(|again| again == *name))
-        .ok_or_else(|| LedgerError::Stray(name.to_string()))
+    commit_number_in(&commits()?, name).ok_or_else(|| LedgerError::Stray(name.to_string()))
+}
+
+/// The number of a commit by its name in a folder of commits; nothing where it is none of them.
+pub(super) fn commit_number_in(folder: &StoreKey, name: &StoreKey) -> Option<u64> {
+    let digits = name.as_str().strip_prefix(folder.as_str())?;
+    let number = digits.strip_prefix('/')?.parse().ok()?;
+    commit_in(folder, number)
+        .is_ok_and(|again| again == *name)
+        .then_some(number)
 }
 
 /// The folder of the commits of a joined ledger, `ledger/offline/<root of its newest head>/commit`.
@@ -40,7 +49,7 @@ pub(super) fn kept_commits(root: &Digest) -> Result<StoreKey, LedgerError> {
 
 /// One of them, by the number that it had there, twelve digits.
 pub(super) fn kept_commit(root: &Digest, number: u64) -> Result<StoreKey, LedgerError> {
-    key(format!("{OFFLINE}/{root}/commit/{number:012}"))
+    Ok(commit_in(&kept_commits(root)?, number)?)
 }
 
 /// The plain checkpoint, for tlog clients: the note of the newest commit.
@@ -123,8 +132,11 @@ fn full_tile_name(row: Row, index: u64) -> String {
 }
 
 fn key(text: String) -> Result<StoreKey, LedgerError> {
-    StoreKey::new(text.as_str())
-        .map_err(|e| LedgerError::Store(StoreError::Failed(text, e.to_string())))
+    Ok(store_key(text)?)
+}
+
+fn store_key(text: String) -> Result<StoreKey, StoreError> {
+    StoreKey::new(text.as_str()).map_err(|e| StoreError::Failed(text, e.to_string()))
 }
 
 #[cfg(test)]

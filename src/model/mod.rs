@@ -4,6 +4,7 @@
 mod digest;
 mod failure;
 mod firmware;
+mod key_policy;
 mod name;
 mod role;
 mod time;
@@ -12,6 +13,7 @@ mod token;
 pub use digest::{Digest, NotADigest};
 pub use failure::{Class, Failure};
 pub use firmware::{Firmware, NotAFirmware};
+pub use key_policy::{PinPolicy, TouchPolicy};
 pub use name::{AccessKeyId, AccountId, Name, NotAName, Reason, UserName};
 pub use role::{Role, UnknownRole};
 pub use time::{NotATime, Timestamp};

@@ -22,8 +22,8 @@ pub(super) fn draw_up(chain: &Chain, head: &Head, now: Timestamp) -> Result<Enve
     })?)
 }
 
-/// Puts an anchor that the token just signed on it. A token that cannot carry one is told of once; the deed
-/// goes on.
+/// Puts an anchor that the token just signed on it, and returns whether it took it. The deed goes on where it
+/// did not: an opening warns of a token that carries none.
 pub(super) fn write(
     token: &mut dyn Token,
     pin: &secret::Pin,

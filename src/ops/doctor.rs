@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::open_vault::read_chain;
 use crate::crypto::SoftwareSigner;
 use crate::format::{EnrolledToken, Manifest};
-use crate::ledger::{Entry, Journal, JournalError, Ledger, Seen};
+use crate::ledger::{Journal, Seen};
 use crate::manifest::Pin;
 use crate::model::{Failure, Name, Role, Timestamp, TokenIdentity};
 use crate::ports::{
@@ -105,12 +105,9 @@ pub fn papers(
         root: seen.ledger_root,
     });
     let chain = Arc::new(chain);
-    let journal = Journal::open(store, chain.clone(), seen, name, signer)?;
     let mut latest = None;
-    Ledger::replay(store, chain.vault(), |at| {
-        let entry: Entry = crate::format::strict::read(at.bytes).map_err(JournalError::Internal)?;
+    let journal = Journal::open_showing(store, chain.clone(), seen, name, signer, |_, entry| {
         latest = latest.max(Some(entry.time));
-        Ok::<(), JournalError>(())
     })?;
     let state = journal.state();
     let sealed = state.credentials.values();
@@ -256,15 +253,7 @@ fn of_pin(seen: &SeenToken, status: PinStatus) -> Option<Finding> {
 }
 
 fn of_factory(seen: &SeenToken) -> Option<Finding> {
-    let secrets = [
-        (seen.factory.pin, "PIN"),
-        (seen.factory.puk, "PUK"),
-        (seen.factory.management, "management key"),
-    ];
-    let names: Vec<&str> = secrets
-        .into_iter()
-        .filter_map(|(is, name)| is.then_some(name))
-        .collect();
+    let names = seen.factory.names();
     if names.is_empty() {
         return None;
     }

@@ -4,7 +4,7 @@ use super::world::{People, World};
 use crate::attestation::Dates;
 use crate::format::{EnrolledToken, Policy};
 use crate::manifest::{self, Evidence, Unproved};
-use crate::model::{Class, Failure, Timestamp};
+use crate::model::{Failure, Timestamp};
 use crate::ports::{Notice, Token, TokenError};
 
 /// A token that attests its keys, as it would be enrolled; nothing of one that attests none. Its presence is what
@@ -129,23 +129,6 @@ pub(super) fn shown(token: &mut dyn Token, usual: &Usual<'_>) -> Result<Option<S
         evidence: manifest::read_both(attestation, &roots, now).ok(),
         unfit: unfit.map(Failure::from),
     }))
-}
-
-impl From<Unproved> for Failure {
-    fn from(error: Unproved) -> Self {
-        match error {
-            Unproved::Unattested(error) => error.into(),
-            Unproved::Unmet(error) => error.into(),
-            other => Self::new(
-                Class::Refused,
-                "attestation-missing",
-                other.to_string(),
-                "nothing was enrolled, and the token is as it was",
-            )
-            .hint("make its keys anew: breakglass token generate piv:SERIAL")
-            .hint("use another YubiKey, and tell the security officer of this one"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::ceremony::NotTaken;
 use crate::crypto::CryptoError;
 use crate::format::dsse::Malformed;
 use crate::ledger::{JournalError, LedgerError};
-use crate::manifest::{Misfit, Untrusted};
+use crate::manifest::{Misfit, Unproved, Untrusted};
 use crate::model::{Class, Failure};
 use crate::ports::{CloudError, Declined, Forgetful, NoEntropy, StoreError, TokenError};
 
@@ -412,6 +412,23 @@ impl From<Unmet> for Failure {
             Unmet::Early { .. } | Unmet::Late { .. } => refused("attestation-dates")
                 .hint("compare the clock with a watch: date -u; set it, and run the same command again")
                 .hint("if the clock is right: use another YubiKey, or a root that is in force"),
+        }
+    }
+}
+
+impl From<Unproved> for Failure {
+    fn from(error: Unproved) -> Self {
+        match error {
+            Unproved::Unattested(error) => error.into(),
+            Unproved::Unmet(error) => error.into(),
+            other => Self::new(
+                Class::Refused,
+                "attestation-missing",
+                other.to_string(),
+                NOT_ENROLLED,
+            )
+            .hint("make its keys anew: breakglass token generate piv:SERIAL")
+            .hint(OTHER_TOKEN),
         }
     }
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::open_vault::OpenVault;
-use crate::format::strict;
 use crate::ledger::{
-    self, Branch, Entry, Event, HeadRef, Journal, JournalError, Kinship, Ledger, LedgerError,
+    self, Branch, Entry, EntryAt, Event, HeadRef, Journal, JournalError, Kinship, Ledger,
+    LedgerError,
 };
 use crate::model::{Class, Digest, Failure, Name};
 use crate::ports::Store;
@@ -47,7 +47,7 @@ pub fn join(vault: &mut OpenVault<'_>, medium: &dyn Store) -> Result<Joined, Fai
         Kinship::Contained => (0, false),
         Kinship::Continues { first, last } => {
             let branch = Branch::on_medium(main, medium, first).map_err(of_ledger)?;
-            check(vault, &branch)?;
+            check(vault, &branch, |_, _| {})?;
             match ledger::adopt(main, medium, first, last) {
                 // Somebody was faster. What was adopted stands, and the rest has parted from it.
                 Err(LedgerError::Moved) => return again(vault, medium),
@@ -80,10 +80,14 @@ fn again(vault: &mut OpenVault<'_>, medium: &dyn Store) -> Result<Joined, Failur
 }
 
 /// Reads a ledger to its end, as what it was where it was written.
-fn check(vault: &OpenVault<'_>, branch: &Branch<'_>) -> Result<(), Failure> {
+fn check(
+    vault: &OpenVault<'_>,
+    branch: &Branch<'_>,
+    show: impl FnMut(&EntryAt<'_>, Entry),
+) -> Result<(), Failure> {
     let station = vault.world.station;
     let chain = Arc::clone(&vault.chain);
-    Journal::open(branch, chain, None, &station.name, &station.signer)?;
+    Journal::open_showing(branch, chain, None, &station.name, &station.signer, show)?;
     Ok(())
 }
 
@@ -99,26 +103,25 @@ struct Own {
     entries: Vec<(u64, Entry)>,
 }
 
-fn own(vault: &Digest, branch: &Branch<'_>) -> Result<Own, Failure> {
+/// Checks the other ledger, and takes what is its own.
+fn own(vault: &OpenVault<'_>, branch: &Branch<'_>) -> Result<Own, Failure> {
     let mut own = Own {
         parted: ledger::Head::default().into(),
         heads: Vec::new(),
         last: 0,
         entries: Vec::new(),
     };
-    Ledger::replay(branch, *vault, |at| {
+    check(vault, branch, |at, entry| {
         let head = HeadRef::from(at.head);
         own.last = at.commit;
         if at.commit < branch.from() {
             own.parted = head;
-            return Ok(());
+            return;
         }
         if own.heads.last() != Some(&head) {
             own.heads.push(head);
         }
-        let entry = strict::read(at.bytes).map_err(JournalError::Internal)?;
         own.entries.push((at.index, entry));
-        Ok::<(), JournalError>(())
     })?;
     Ok(own)
 }
@@ -127,8 +130,7 @@ fn own(vault: &Digest, branch: &Branch<'_>) -> Result<Own, Failure> {
 /// Returns how many entries.
 fn carry_over(vault: &mut OpenVault<'_>, medium: &dyn Store, at: u64) -> Result<u64, Failure> {
     let branch = Branch::on_medium(vault.world.store, medium, at).map_err(of_ledger)?;
-    check(vault, &branch)?;
-    let own = own(&vault.chain.vault(), &branch)?;
+    let own = own(vault, &branch)?;
     let Some(newest) = own.heads.last().copied() else {
         return Ok(0);
     };

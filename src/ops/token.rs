@@ -151,8 +151,8 @@ fn access(token: &mut dyn Token, operator: People<'_>) -> Result<Pin, Failure> {
     let (identity, rules) = (token.identity().clone(), token.pin_rules());
     if factory != FactoryState::default() {
         operator.notice(Notice::Step(format!(
-            "{identity} still has {}: they are replaced now",
-            listed(factory)
+            "{identity} still has the factory's {}: they are replaced now",
+            factory.names().join(" and ")
         )));
     }
     let pin = if factory.pin {
@@ -169,20 +169,6 @@ fn access(token: &mut dyn Token, operator: People<'_>) -> Result<Pin, Failure> {
         puk: puk.as_ref(),
     })?;
     Ok(pin)
-}
-
-fn listed(factory: FactoryState) -> String {
-    let all = [
-        (factory.pin, "PIN"),
-        (factory.puk, "PUK"),
-        (factory.management, "management key"),
-    ];
-    let still: Vec<&str> = all
-        .iter()
-        .filter(|(is, _)| *is)
-        .map(|(_, what)| *what)
-        .collect();
-    format!("the factory's {}", still.join(" and "))
 }
 
 fn present_pin(token: &mut dyn Token, operator: People<'_>) -> Result<Pin, Failure> {

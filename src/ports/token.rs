@@ -114,6 +114,19 @@ pub struct FactoryState {
     pub management: bool,
 }
 
+impl FactoryState {
+    /// The names of those that are the factory's.
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [
+            (self.pin, "PIN"),
+            (self.puk, "PUK"),
+            (self.management, "management key"),
+        ];
+        let still = all.into_iter().filter(|(is, _)| *is);
+        still.map(|(_, name)| name).collect()
+    }
+}
+
 /// What takes the place of the factory's secrets. The management key is drawn and kept on the token, readable
 /// with the PIN.
 pub struct NewAccess<'a> {

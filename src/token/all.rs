@@ -9,18 +9,18 @@ use crate::ports::{Finding, Present, Sought, Token, TokenError, TokenProvider};
 
 /// YubiKeys, and the tokens behind PKCS#11 modules.
 pub struct AllTokens {
-    /// YubiKeys; none where they are not looked for.
-    pub piv: Option<PivProvider>,
+    /// YubiKeys.
+    pub piv: PivProvider,
     /// The others.
     pub pkcs11: Pkcs11Provider,
 }
 
 impl AllTokens {
-    fn kinds(&self) -> Vec<(TokenKind, &dyn TokenProvider)> {
-        let piv = self.piv.as_ref().map(|piv| piv as &dyn TokenProvider);
-        let mut all = vec![(TokenKind::Pkcs11, &self.pkcs11 as &dyn TokenProvider)];
-        all.extend(piv.map(|piv| (TokenKind::Piv, piv)));
-        all
+    fn kinds(&self) -> [(TokenKind, &dyn TokenProvider); 2] {
+        [
+            (TokenKind::Pkcs11, &self.pkcs11),
+            (TokenKind::Piv, &self.piv),
+        ]
     }
 }
 
@@ -45,13 +45,15 @@ impl TokenProvider for AllTokens {
     }
 
     fn open(&self, locator: &str) -> Result<Box<dyn Token + '_>, TokenError> {
-        match &self.piv {
-            Some(piv) if locator.starts_with("piv:") => piv.open(locator),
-            _ if locator.starts_with("pkcs11:") => self.pkcs11.open(locator),
-            _ => Err(TokenError::Locator {
+        if locator.starts_with("piv:") {
+            self.piv.open(locator)
+        } else if locator.starts_with("pkcs11:") {
+            self.pkcs11.open(locator)
+        } else {
+            Err(TokenError::Locator {
                 locator: locator.to_owned(),
                 reason: "it begins neither with piv: nor with pkcs11:".to_owned(),
-            }),
+            })
         }
     }
 
@@ -97,15 +99,10 @@ impl TokenProvider for AllTokens {
     /// Readers tell; PKCS#11 modules do not.
     fn watch(&self, sought: &[Sought<'_>]) -> Result<Option<Box<dyn AsFd + '_>>, TokenError> {
         let wanted = sought.iter().any(|one| one.identity.kind == TokenKind::Piv);
-        match self
-            .piv
-            .as_ref()
-            .filter(|_| wanted)
-            .map(|piv| piv.watch(sought))
-        {
-            Some(Ok(watch)) => Ok(watch),
-            // Where the service matters, looking for a token says that it is not there.
-            Some(Err(_)) | None => Ok(None),
+        if !wanted {
+            return Ok(None);
         }
+        // Where the service matters, looking for a token says that it is not there.
+        Ok(self.piv.watch(sought).unwrap_or_default())
     }
 }

@@ -10,6 +10,7 @@ use super::apdu::{ANSWER_MAX, Answer, Command, value_of};
 use super::errors::Device;
 use super::link::{Link, Touching};
 use super::slot::Slot;
+use crate::model::{PinPolicy, TouchPolicy};
 use crate::ports::{PinStatus, TokenError};
 use crate::secret::{Pin, SharedSecret};
 
@@ -28,23 +29,8 @@ const BLOCKED: u16 = 0x6983;
 const NOTHING_THERE: [u16; 2] = [0x6a88, 0x6a82];
 const UNKNOWN_COMMAND: u16 = 0x6d00;
 
-/// When a key wants a PIN (Yubico's PIN policy).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PinPolicy {
-    Never,
-    Once,
-    Always,
-}
-
-/// When a key wants a touch (Yubico's touch policy).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TouchPolicy {
-    Never,
-    Always,
-    Cached,
-}
-
 /// What the card says of a key (GET METADATA).
+#[derive(Clone, Copy)]
 pub(super) struct KeyInfo {
     pub pin: PinPolicy,
     pub touch: TouchPolicy,
@@ -123,18 +109,9 @@ impl Card {
         let [pin, touch] = *value_of(2, data).ok_or_else(odd)? else {
             return Err(odd());
         };
-        let pin = match pin {
-            1 => PinPolicy::Never,
-            2 => PinPolicy::Once,
-            3 => PinPolicy::Always,
-            _ => return Err(odd()),
-        };
-        let touch = match touch {
-            1 => TouchPolicy::Never,
-            2 => TouchPolicy::Always,
-            3 => TouchPolicy::Cached,
-            _ => return Err(odd()),
-        };
+        // Fingerprints are no part of a ceremony.
+        let pin = PinPolicy::read(pin).filter(|pin| !pin.takes_fingerprint());
+        let (pin, touch) = pin.zip(TouchPolicy::read(touch)).ok_or_else(odd)?;
         let point = value_of(4, data).and_then(|key| value_of(0x86, key));
         let point = point.and_then(|point| point.try_into().ok());
         if algorithm == P256 && point.is_none() {

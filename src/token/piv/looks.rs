@@ -113,7 +113,7 @@ impl Look {
         let mut token = PivToken::held(self.place.clone(), one.locator, identity, card);
         let seen = self.keys.iter().find(|(slot, _)| *slot == one.locator.seal);
         if let Some((_, Some(info))) = seen.filter(|_| kept) {
-            token.knows_seal(info);
+            token.knows_seal(*info);
         }
         Ok(Some(Present {
             at: one.at,

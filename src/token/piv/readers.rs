@@ -87,14 +87,27 @@ pub(super) fn occupied() -> Result<Vec<Occupied>, TokenError> {
         .collect())
 }
 
+/// The names of the readers there are.
+pub(super) fn names(context: &Context) -> Result<Vec<CString>, pcsc::Error> {
+    match context.list_readers_owned() {
+        Err(pcsc::Error::NoReadersAvailable) => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+/// Readers of which nothing is known yet.
+pub(super) fn unaware(names: Vec<CString>) -> Vec<ReaderState> {
+    let unaware = |name| ReaderState::new(name, State::UNAWARE);
+    names.into_iter().map(unaware).collect()
+}
+
 fn states() -> Result<Vec<ReaderState>, TokenError> {
     let context = Context::establish(Scope::User).map_err(service)?;
-    let names: Vec<CString> = match context.list_readers_owned() {
-        Err(pcsc::Error::NoReadersAvailable) => return Ok(Vec::new()),
-        listed => listed.map_err(service)?,
-    };
-    let unaware = |name| ReaderState::new(name, State::UNAWARE);
-    let mut states: Vec<_> = names.into_iter().map(unaware).collect();
+    let names = names(&context).map_err(service)?;
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut states = unaware(names);
     match context.get_status_change(Duration::ZERO, &mut states) {
         // A reader that was unplugged since it was listed has nothing in it.
         Ok(()) | Err(pcsc::Error::Timeout | pcsc::Error::UnknownReader) => Ok(states),

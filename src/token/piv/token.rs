@@ -2,14 +2,16 @@
 
 use sha2::{Digest, Sha256};
 
-use super::card::{Card, KeyInfo, PIN_LENGTH, PinPolicy, TouchPolicy};
+use super::card::{Card, KeyInfo, PIN_LENGTH};
 use super::errors::Device;
 use super::link::Touching;
 use super::prepare;
 use super::readers::Occupied;
 use super::slot::{Locator, Slot};
+use crate::crypto::check_point;
 use crate::model::{
-    Attestation, Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenIdentity, TokenKeys,
+    Attestation, PinPolicy, Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenIdentity,
+    TokenKeys, TouchPolicy,
 };
 use crate::ports::{
     FactoryState, KeyReply, KeyRequest, KeyUse, NewAccess, OnTouch, PinRules, PinShape, PinStatus,
@@ -24,11 +26,19 @@ const DEVICE_CERTIFICATE: [u8; 3] = [0x5f, 0xff, 0x01];
 /// The fewest characters of a PIN of PIV.
 const PIN_MIN: usize = 6;
 
-/// A key as it was seen.
+/// A P-256 key as it was seen.
 #[derive(Clone, Copy)]
-struct Known {
+struct Key {
     point: [u8; 65],
-    touch: TouchPolicy,
+    info: KeyInfo,
+}
+
+impl Key {
+    /// Nothing where the key is of another kind.
+    fn of(info: KeyInfo) -> Option<Self> {
+        let point = info.point?;
+        Some(Self { point, info })
+    }
 }
 
 /// A YubiKey in a reader. It holds the card from when it was found until something was done with it, or this
@@ -39,8 +49,8 @@ pub(super) struct PivToken {
     identity: TokenIdentity,
     name: String,
     card: Option<Card>,
-    seal: Option<Known>,
-    sign: Option<Known>,
+    seal: Option<Key>,
+    sign: Option<Key>,
 }
 
 impl PivToken {
@@ -66,8 +76,8 @@ impl PivToken {
     }
 
     /// The seal key was read already.
-    pub(super) fn knows_seal(&mut self, info: &KeyInfo) {
-        self.seal = known(info);
+    pub(super) fn knows_seal(&mut self, info: KeyInfo) {
+        self.seal = Key::of(info);
     }
 
     fn device(&self) -> Device {
@@ -90,12 +100,11 @@ impl PivToken {
 
     /// The card, held; taken anew where it was let go. Then it must be the one that it was.
     fn card(&mut self) -> Result<&mut Card, TokenError> {
-        if self.card.is_none() {
-            let card = self.take()?;
-            self.card = Some(card);
-        }
-        let device = Device::new(&self.name);
-        self.card.as_mut().ok_or_else(|| device.gone())
+        let card = match self.card.take() {
+            Some(card) => card,
+            None => self.take()?,
+        };
+        Ok(self.card.insert(card))
     }
 
     fn take(&mut self) -> Result<Card, TokenError> {
@@ -120,36 +129,35 @@ impl PivToken {
         self.card = None;
     }
 
-    fn info(&mut self, which: KeyUse) -> Result<KeyInfo, TokenError> {
+    /// A key, looked at now.
+    fn look(&mut self, which: KeyUse) -> Result<Key, TokenError> {
         let (slot, device) = (self.slot(which), self.device());
         let info = self.card()?.key(slot)?;
         let info = info.ok_or_else(|| device.no_key(called(which)))?;
-        let seen = known(&info);
-        if seen.is_none() {
-            return Err(device.unfit(called(which), "it is no P-256 key"));
-        }
+        let key = Key::of(info);
+        let key = key.ok_or_else(|| device.unfit(called(which), "it is no P-256 key"))?;
+        *self.seen(which) = Some(key);
+        Ok(key)
+    }
+
+    /// Where a key is kept that was looked at.
+    fn seen(&mut self, which: KeyUse) -> &mut Option<Key> {
         match which {
-            KeyUse::Seal => self.seal = seen,
-            KeyUse::Sign => self.sign = seen,
+            KeyUse::Seal => &mut self.seal,
+            KeyUse::Sign => &mut self.sign,
         }
-        Ok(info)
     }
 
     /// A key that was looked at, or is now.
-    fn known(&mut self, which: KeyUse) -> Result<Known, TokenError> {
-        let seen = match which {
-            KeyUse::Seal => self.seal,
-            KeyUse::Sign => self.sign,
-        };
-        if let Some(seen) = seen {
-            return Ok(seen);
+    fn known(&mut self, which: KeyUse) -> Result<Key, TokenError> {
+        match *self.seen(which) {
+            Some(seen) => Ok(seen),
+            None => self.look(which),
         }
-        let info = self.info(which)?;
-        known(&info).ok_or_else(|| self.device().unfit(called(which), "it is no P-256 key"))
     }
 
     fn check(&mut self, which: KeyUse) -> Result<(), TokenError> {
-        let info = self.info(which)?;
+        let Key { info, .. } = self.look(which)?;
         let unfit = |reason| Err(self.device().unfit(called(which), reason));
         if !info.made_here {
             unfit("it was imported, so somebody else may have it")
@@ -171,7 +179,7 @@ impl PivToken {
         let which = used(request);
         let known = self.known(which)?;
         let slot = self.slot(which);
-        let touch = match known.touch {
+        let touch = match known.info.touch {
             TouchPolicy::Never => None,
             TouchPolicy::Always | TouchPolicy::Cached => Some(touch),
         };
@@ -192,7 +200,7 @@ impl PivToken {
     fn look_before(&mut self, requests: &[KeyRequest<'_>]) -> Result<(), TokenError> {
         for request in requests {
             match request {
-                KeyRequest::Agree(point) if !is_point(point) => {
+                KeyRequest::Agree(point) if check_point(*point).is_err() => {
                     return Err(self
                         .device()
                         .odd("what was to be agreed with is no point of P-256"));
@@ -237,13 +245,6 @@ impl PivToken {
     }
 }
 
-fn known(info: &KeyInfo) -> Option<Known> {
-    Some(Known {
-        point: info.point?,
-        touch: info.touch,
-    })
-}
-
 fn called(which: KeyUse) -> &'static str {
     match which {
         KeyUse::Seal => "seal key",
@@ -256,11 +257,6 @@ fn used(request: &KeyRequest<'_>) -> KeyUse {
         KeyRequest::Agree(_) | KeyRequest::Decapsulate(_) => KeyUse::Seal,
         KeyRequest::Sign(_) => KeyUse::Sign,
     }
-}
-
-/// Whether this is an uncompressed point of the curve.
-fn is_point(bytes: &[u8; 65]) -> bool {
-    bytes[0] == 4 && p256::PublicKey::from_sec1_bytes(bytes).is_ok()
 }
 
 impl Token for PivToken {
@@ -289,17 +285,16 @@ impl Token for PivToken {
     }
 
     fn keys(&mut self) -> Result<TokenKeys, TokenError> {
-        let (seal, sign) = (self.info(KeyUse::Seal)?, self.info(KeyUse::Sign)?);
-        let touch = [&seal, &sign].map(|info| info.touch == TouchPolicy::Always);
-        let point = |info: KeyInfo| info.point.map(Vec::from).unwrap_or_default();
+        let (seal, sign) = (self.look(KeyUse::Seal)?, self.look(KeyUse::Sign)?);
+        let touch = [seal, sign].map(|key| key.info.touch == TouchPolicy::Always);
         Ok(TokenKeys {
             seal: SealKey {
                 suite: SealSuite::P256,
-                public: point(seal),
+                public: seal.point.to_vec(),
             },
             sign: SignKey {
                 algorithm: SignAlgorithm::EcdsaP256Sha256,
-                public: point(sign),
+                public: sign.point.to_vec(),
             },
             presence: if touch == [true, true] {
                 Presence::Touch
@@ -328,9 +323,8 @@ impl Token for PivToken {
 
     fn regenerate(&mut self, pin: &Pin) -> Result<TokenKeys, TokenError> {
         let factory = self.factory()?;
-        if let Some(what) = unchanged(factory) {
-            let token = self.name.clone();
-            return Err(TokenError::Factory { token, what });
+        if let Some(what) = factory.names().first() {
+            return Err(self.device().factory(what));
         }
         self.check_pin(pin)?;
         (self.seal, self.sign) = (None, None);
@@ -364,7 +358,7 @@ impl Token for PivToken {
         if known.point[..] != point[..] {
             return Ok(false);
         }
-        if enrolled.presence == Presence::Touch && known.touch != TouchPolicy::Always {
+        if enrolled.presence == Presence::Touch && known.info.touch != TouchPolicy::Always {
             let reason =
                 "it was enrolled as one that takes a touch for each use, and says otherwise";
             return Err(self.device().unfit(called(used), reason));
@@ -417,17 +411,5 @@ impl Token for PivToken {
         self.check_pin(pin)?;
         prepare::write(&self.reader(), &self.device(), pin, ANCHOR, anchor)?;
         Ok(true)
-    }
-}
-
-fn unchanged(factory: FactoryState) -> Option<&'static str> {
-    if factory.pin {
-        Some("PIN")
-    } else if factory.puk {
-        Some("PUK")
-    } else if factory.management {
-        Some("management key")
-    } else {
-        None
     }
 }

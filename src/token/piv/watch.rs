@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use pcsc::{Context, PNP_NOTIFICATION, ReaderState, Scope, State};
+use pcsc::{Context, PNP_NOTIFICATION, ReaderState, Scope};
+
+use super::readers;
 
 /// Readable from the first change on. The service tells of it; nothing is polled.
 pub(super) struct Watch {
@@ -32,13 +34,9 @@ impl Watch {
 
 /// The readers and their cards as they are.
 fn now(context: &Context) -> Result<Vec<ReaderState>, pcsc::Error> {
-    let mut names = match context.list_readers_owned() {
-        Err(pcsc::Error::NoReadersAvailable) => Vec::new(),
-        listed => listed?,
-    };
+    let mut names = readers::names(context)?;
     names.push(CString::from(PNP_NOTIFICATION()));
-    let unaware = |name| ReaderState::new(name, State::UNAWARE);
-    let mut states: Vec<_> = names.into_iter().map(unaware).collect();
+    let mut states = readers::unaware(names);
     match context.get_status_change(std::time::Duration::ZERO, &mut states) {
         Ok(()) | Err(pcsc::Error::Timeout) => {}
         Err(other) => return Err(other),

@@ -6,6 +6,7 @@ use rsa::pkcs8::EncodePublicKey;
 use rsa::traits::PublicKeyParts;
 use rsa::{BoxedUint, RsaPublicKey};
 
+use crate::crypto::check_point;
 use crate::model::{Presence, SealKey, SealSuite, SignAlgorithm, SignKey, TokenKeys};
 use crate::ports::TokenError;
 
@@ -240,12 +241,7 @@ fn point_of(bytes: &[u8]) -> Option<[u8; 65]> {
         _ => return None,
     };
     let point: [u8; 65] = bare.try_into().ok()?;
-    is_point(&point).then_some(point)
-}
-
-/// Whether it is an uncompressed point on P-256. Hybrid encodings are not: some modules take them.
-pub(super) fn is_point(point: &[u8; 65]) -> bool {
-    point[0] == 0x04 && p256::PublicKey::from_sec1_bytes(point).is_ok()
+    check_point(&point).is_ok().then_some(point)
 }
 
 /// The point as a DER OCTET STRING.

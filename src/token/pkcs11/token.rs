@@ -12,13 +12,14 @@ use cryptoki::types::Ulong;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::crypto::check_point;
 use crate::model::{TokenIdentity, TokenKeys};
 use crate::ports::{KeyReply, KeyRequest, OnTouch, PinRules, PinStatus, Token, TokenError};
 use crate::secret::{Pin, SharedSecret};
 
 use super::anchor;
 use super::errors::{device, told};
-use super::keys::{Objects, Which, der_point, is_point};
+use super::keys::{Objects, Which, der_point};
 use super::module::{Module, Present};
 use super::profile::{KeyHabits, MadeBy, Mechanisms, PeerPoint, Profile, PublicHalf};
 use super::session::{Access, Place, pin_status};
@@ -197,7 +198,7 @@ impl Token for Pkcs11Token {
         for request in requests {
             // Before the PIN is spent: what a module does with such a point is its own affair.
             if let KeyRequest::Agree(point) = request
-                && !is_point(point)
+                && check_point(*point).is_err()
             {
                 return Err(device(
                     &self.name,

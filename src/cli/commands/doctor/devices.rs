@@ -6,7 +6,7 @@ use crate::model::{Failure, TokenIdentity, TokenKind};
 use crate::ops::{Finding, Level, SeenToken, seen_tokens};
 use crate::ports::{TokenError, TokenProvider};
 use crate::token::AllTokens;
-use crate::token::piv::{CardInReader, Holder, PivProvider, Reader, holders, readers};
+use crate::token::piv::{CardInReader, Holder, Reader, holders, readers};
 
 /// What was found.
 pub struct Devices {
@@ -39,7 +39,7 @@ pub fn look(app: &App, manifest: Option<&Manifest>) -> Result<Devices, Failure> 
     );
     findings.extend(holders.iter().map(|holder| program(holder, &readers)));
     if reached {
-        let (found, listed) = yubikeys(&readers);
+        let (found, listed) = yubikeys(&tokens, &readers);
         findings.extend(found);
         present.extend(listed);
     }
@@ -158,8 +158,8 @@ fn program(holder: &Holder, readers: &[Reader]) -> Finding {
 }
 
 /// The YubiKeys; a card that somebody keeps was told of already.
-fn yubikeys(readers: &[Reader]) -> (Option<Finding>, Vec<TokenIdentity>) {
-    match PivProvider::default().list() {
+fn yubikeys(tokens: &AllTokens, readers: &[Reader]) -> (Option<Finding>, Vec<TokenIdentity>) {
+    match tokens.piv.list() {
         Ok(listed) => (None, listed),
         Err(TokenError::Busy { .. })
             if readers.iter().any(|one| one.card == CardInReader::Held) =>
