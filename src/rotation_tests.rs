@@ -32,13 +32,14 @@ fn key(text: &str, generation: u64, proved: bool) -> KeyState {
         record: Digest([0; 32]),
         witness: vec![0; 32],
         sealed: long_ago(),
-        proved,
+        proved: proved.then(long_ago),
         committed: proved,
         retiring: false,
         deactivated: None,
         refused: false,
         gone: None,
         opened_in: Vec::new(),
+        unexplained: None,
     }
 }
 

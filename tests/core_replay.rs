@@ -15,13 +15,14 @@ use breakglass::crypto::{self, SoftwareSigner};
 use breakglass::format::dsse::Envelope;
 use breakglass::format::{OpenedStatement, Participant};
 use breakglass::ledger::{
-    Delivery, Entry, Event, Impossible, IncidentPhase, Retirement, RetirementCause, VaultState,
-    Writer,
+    Claim, Delivery, Entry, Event, Impossible, IncidentPhase, Retirement, RetirementCause,
+    VaultState, Writer,
 };
 use breakglass::model::{AccessKeyId, Digest, Name, Presence, Role};
 use soft::{name, signer};
 
 const VAULT: Digest = Digest([1; 32]);
+const ROTATOR: Writer = Writer::Rotator(Digest([8; 32]));
 const STRANGER: Writer = Writer::Station(Digest([9; 32]));
 
 /// The state after events that a rotator wrote.
@@ -34,7 +35,7 @@ fn after(events: &[Event]) -> VaultState {
 }
 
 fn apply(state: &mut VaultState, event: &Event) -> Result<(), Impossible> {
-    apply_by(state, event, Writer::Rotator)
+    apply_by(state, event, ROTATOR)
 }
 
 fn apply_by(state: &mut VaultState, event: &Event, writer: Writer) -> Result<(), Impossible> {
@@ -239,6 +240,22 @@ fn closed() -> Event {
 }
 
 /// Every kind of entry, each with whether a station that is no rotator may write it.
+fn lease_expired() -> Event {
+    Event::LeaseExpired {
+        incident: name("night"),
+        endpoint: None,
+    }
+}
+
+fn used_at(credential: &str, generation: u64, minutes: i64) -> Event {
+    Event::UnexplainedUse {
+        credential: name(credential),
+        key: key_id(credential, generation),
+        used: soft::at(minutes),
+        service: "sts".into(),
+    }
+}
+
 fn all_kinds() -> Vec<(Event, bool)> {
     let incident = || name("night");
     let credentials = || vec![name("deploy")];
@@ -312,6 +329,8 @@ fn all_kinds() -> Vec<(Event, bool)> {
         (closing(), true),
         (denied("deploy"), false),
         (of_key(refused, "deploy", 1), false),
+        (lease_expired(), false),
+        (used_at("deploy", 1, 5), false),
         (
             Event::ClosingFailed {
                 incident: incident(),
@@ -564,6 +583,61 @@ fn what_happens_to_a_key_happens_to_one_that_was_sealed() {
 }
 
 #[test]
+fn the_latest_use_that_nobody_explains_is_kept_with_its_key() {
+    let unknown = against(&rotated(), used_at("deploy", 7, 5));
+    assert_eq!(
+        unknown,
+        contradiction(&format!(
+            "{} was never sealed for deploy",
+            key_id("deploy", 7)
+        ))
+    );
+    let used = with(
+        &rotated(),
+        [used_at("deploy", 1, 9), used_at("deploy", 1, 5)],
+    );
+    let state = after(&used);
+    let key = |credential: &str| &state.credentials[&name(credential)].keys[0];
+    assert_eq!(key("deploy").unexplained, Some(soft::at(9)));
+    assert_eq!(key("root").unexplained, None);
+    assert!(key("deploy").can_be_opened());
+}
+
+/// The claim of whoever began a rotation is as old as what was last heard of them, and of nobody else.
+#[test]
+fn whoever_begins_a_rotation_is_at_it_as_long_as_they_are_heard_of() {
+    let mut state = after(&with(&rotated(), [begun(2)]));
+    let mut heard = |event: Event, by: u8, minutes| {
+        let entry = Entry {
+            time: soft::at(minutes),
+            event,
+        };
+        state
+            .apply(&entry, Writer::Rotator(Digest([by; 32])))
+            .unwrap();
+        state.compartments[&name("prod")].claim.unwrap()
+    };
+    let claim = |by: u8, minutes| Claim {
+        rotator: Digest([by; 32]),
+        heard: soft::at(minutes),
+    };
+    assert_eq!(heard(intended("deploy", 2), 8, 1), claim(8, 1));
+    assert_eq!(
+        heard(sealed("deploy", 2), 7, 2),
+        claim(8, 1),
+        "another's act"
+    );
+    assert_eq!(heard(proved("deploy", 2), 8, 3), claim(8, 3));
+    assert_eq!(
+        heard(added("test", "test"), 8, 4),
+        claim(8, 3),
+        "another compartment"
+    );
+    assert_eq!(heard(begun(3), 7, 5), claim(7, 5), "taken over");
+    assert_eq!(heard(of_key(retiring, "deploy", 1), 8, 6), claim(7, 5));
+}
+
+#[test]
 fn an_incident_is_declared_once_for_what_there_is() {
     let twice = contradiction("incident night is declared twice");
     assert_eq!(against(&in_incident(), declared("night", &["root"])), twice);
@@ -592,6 +666,7 @@ fn what_belongs_to_an_incident_belongs_to_one_that_there_is() {
                 | Event::Delivered { .. }
                 | Event::Released { .. }
                 | Event::ClosingIntended { .. }
+                | Event::LeaseExpired { .. }
                 | Event::ClosingFailed { .. }
                 | Event::IncidentClosed { .. }
         );
@@ -612,8 +687,10 @@ fn what_belongs_to_an_incident_belongs_to_one_that_there_is() {
     assert_eq!(against(&in_incident(), intend(&["deploy"])), None);
     let not = contradiction("something is to be opened in night that may not be");
     assert_eq!(against(&in_incident(), intend(&["root"])), not);
-    let being_closed = with(&in_incident(), [closing()]);
-    assert_eq!(against(&being_closed, intend(&["deploy"])), not);
+    for end in [closing(), lease_expired()] {
+        let being_closed = with(&in_incident(), [end]);
+        assert_eq!(against(&being_closed, intend(&["deploy"])), not);
+    }
     let not = contradiction("something is handed over in night that is not open in it");
     assert_eq!(against(&in_incident(), delivered(&["deploy"])), not);
     let open = with(&in_incident(), [opened()]);

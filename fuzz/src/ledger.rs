@@ -227,7 +227,7 @@ pub fn event(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     let mut state = VaultState::default();
     let mut first: Vec<Entry> = world.events().into_iter().map(entry_of).collect();
-    for writer in [Writer::Rotator, Writer::Station(VAULT)] {
+    for writer in [Writer::Rotator(VAULT), Writer::Station(VAULT)] {
         let mut alone = VaultState::default();
         for entry in &first {
             let _ = alone.apply(entry, writer);
@@ -244,7 +244,7 @@ pub fn event(data: &[u8]) {
         first.push(entry);
     }
     for entry in &first {
-        if state.apply(entry, Writer::Rotator).is_err() {
+        if state.apply(entry, Writer::Rotator(VAULT)).is_err() {
             break;
         }
     }

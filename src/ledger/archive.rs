@@ -94,6 +94,7 @@ pub(super) fn mentioned(event: &Event, state: &VaultState) -> Vec<Row> {
         | Event::KeyAbandoned { credential: of, .. }
         | Event::KeyUnanswered { credential: of, .. }
         | Event::KeyRefused { credential: of, .. }
+        | Event::UnexplainedUse { credential: of, .. }
         | Event::RotationFailed { credential: of, .. } => vec![credential(of)],
         Event::IncidentDeclared {
             incident: of,
@@ -121,6 +122,7 @@ pub(super) fn mentioned(event: &Event, state: &VaultState) -> Vec<Row> {
         }
         Event::Released { incident: of, .. }
         | Event::ClosingIntended { incident: of, .. }
+        | Event::LeaseExpired { incident: of, .. }
         | Event::ClosingFailed { incident: of, .. }
         | Event::IncidentClosed { incident: of } => vec![incident(of)],
     }

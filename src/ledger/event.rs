@@ -230,6 +230,24 @@ pub enum Event {
         /// Where the calls go, if not to AWS.
         endpoint: Option<String>,
     },
+    /// The lease of an incident ran out, and a rotator closes it, whoever opened it.
+    LeaseExpired {
+        /// The incident.
+        incident: Name,
+        /// Where the calls go, if not to AWS.
+        endpoint: Option<String>,
+    },
+    /// AWS says that a sealed key was used when no opening that the ledger knows of explains it.
+    UnexplainedUse {
+        /// The credential.
+        credential: Name,
+        /// The key.
+        key: AccessKeyId,
+        /// When it was last used, by AWS's clock.
+        used: Timestamp,
+        /// The service that it was used with, as AWS names it; at most 64 characters.
+        service: String,
+    },
     /// Sessions of a user from before a time are denied everything.
     SessionsDenied {
         /// The credential.
@@ -338,6 +356,25 @@ impl Event {
                 | Self::LedgerJoined { .. }
                 | Self::Carried { .. }
         )
+    }
+
+    /// The one credential that it is about, if it is about a key of one.
+    pub fn credential(&self) -> Option<&Name> {
+        match self {
+            Self::KeyIntended { credential, .. }
+            | Self::KeySealed { credential, .. }
+            | Self::KeyProved { credential, .. }
+            | Self::KeyRetiring { credential, .. }
+            | Self::KeyDeactivated { credential, .. }
+            | Self::KeyDeleted { credential, .. }
+            | Self::KeyMissing { credential, .. }
+            | Self::KeyAbandoned { credential, .. }
+            | Self::KeyUnanswered { credential, .. }
+            | Self::KeyRefused { credential, .. }
+            | Self::UnexplainedUse { credential, .. }
+            | Self::RotationFailed { credential, .. } => Some(credential),
+            _ => None,
+        }
     }
 
     /// The event's name, as in the file.

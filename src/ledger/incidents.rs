@@ -49,7 +49,7 @@ impl VaultState {
             }
             // A child may outlive the closing of its incident.
             Event::Released { incident, .. } => self.incident(incident).map(drop),
-            Event::ClosingIntended { incident, .. } => {
+            Event::ClosingIntended { incident, .. } | Event::LeaseExpired { incident, .. } => {
                 let incident = self.incident(incident)?;
                 if incident.is_live() {
                     incident.phase = IncidentPhase::Closing;

@@ -50,8 +50,8 @@ pub use reading::Rights;
 pub use recorded::Recorded;
 pub use replay::{Impossible, Writer};
 pub use state::{
-    CompartmentState, CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState, Orphan,
-    VaultState,
+    Claim, CompartmentState, CredentialState, IncidentPhase, IncidentState, KeyIntent, KeyState,
+    Orphan, VaultState,
 };
 pub use verify::{Anchor, Completeness, SignerCount, Verified, verify};
 pub use walk::EntryAt;

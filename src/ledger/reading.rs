@@ -156,7 +156,7 @@ impl Reading {
         }
         let id = digest(key);
         let writer = if chain.is_rotator(version, &id) {
-            Writer::Rotator
+            Writer::Rotator(id)
         } else {
             Writer::Station(id)
         };

@@ -1,14 +1,14 @@
 //! Replay: from entries to a state, refusing what cannot have happened.
 
 use super::event::{Entry, Event};
-use super::state::{CredentialState, KeyIntent, KeyState, Orphan, VaultState};
+use super::state::{Claim, CredentialState, KeyIntent, KeyState, Orphan, VaultState};
 use crate::model::{AccessKeyId, Digest, Name, Timestamp};
 
 /// Who signed the commit that an entry stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writer {
-    /// A rotator that the manifest in force names.
-    Rotator,
+    /// A rotator that the manifest in force names, by the digest of its public key.
+    Rotator(Digest),
     /// Somebody else: a station that is not enrolled.
     Station(Digest),
 }
@@ -67,7 +67,11 @@ impl VaultState {
                 header,
                 manifest,
                 ..
-            } => self.rotation_begun(compartment, *generation, *header, *manifest),
+            } => {
+                self.rotation_begun(compartment, *generation, *header, *manifest)?;
+                self.claimed(compartment, writer, time);
+                Ok(())
+            }
             Event::GenerationCommitted {
                 compartment,
                 generation,
@@ -88,13 +92,19 @@ impl VaultState {
             | Event::KeyAbandoned { .. }
             | Event::KeyUnanswered { .. }
             | Event::KeyRefused { .. }
-            | Event::RotationFailed { .. } => self.apply_key(&entry.event, time),
+            | Event::UnexplainedUse { .. }
+            | Event::RotationFailed { .. } => {
+                self.apply_key(&entry.event, time)?;
+                self.heard_of(&entry.event, writer, time);
+                Ok(())
+            }
             Event::IncidentDeclared { .. }
             | Event::OpeningIntended { .. }
             | Event::Opened { .. }
             | Event::Delivered { .. }
             | Event::Released { .. }
             | Event::ClosingIntended { .. }
+            | Event::LeaseExpired { .. }
             | Event::SessionsDenied { .. }
             | Event::ClosingFailed { .. }
             | Event::IncidentClosed { .. } => self.apply_incident(&entry.event, time),
@@ -166,6 +176,26 @@ impl VaultState {
         Ok(())
     }
 
+    /// Whoever begins a rotation is at it from then on.
+    fn claimed(&mut self, compartment: &Name, writer: Writer, heard: Timestamp) {
+        if let (Writer::Rotator(rotator), Some(state)) =
+            (writer, self.compartments.get_mut(compartment))
+        {
+            state.claim = Some(Claim { rotator, heard });
+        }
+    }
+
+    /// Who began a rotation has done something more of it.
+    fn heard_of(&mut self, event: &Event, writer: Writer, time: Timestamp) {
+        let compartment = (event.credential())
+            .and_then(|name| self.credentials.get(name))
+            .and_then(|known| self.compartments.get_mut(&known.definition.compartment));
+        let claim = compartment.and_then(|state| state.claim.as_mut());
+        if let Some(claim) = claim.filter(|claim| writer == Writer::Rotator(claim.rotator)) {
+            claim.heard = time;
+        }
+    }
+
     fn committed(
         &mut self,
         compartment: &Name,
@@ -193,7 +223,7 @@ impl VaultState {
                 .rev()
                 .find(|key| key.generation == generation);
             match key {
-                Some(key) if key.proved => key.committed = true,
+                Some(key) if key.proved.is_some() => key.committed = true,
                 _ => {
                     return Err(contradiction(format!(
                         "{name} is committed in generation {generation} without proof"
@@ -240,36 +270,25 @@ impl VaultState {
                 credential,
                 generation,
             } => {
-                let state = self.credential(credential)?;
-                let before = state.intents.len();
-                state
-                    .intents
-                    .retain(|intent| intent.generation != *generation);
-                if state.intents.len() == before {
-                    return Err(contradiction(format!(
-                        "{credential} gives up a key that was not intended"
-                    )));
-                }
+                self.intent(
+                    credential,
+                    *generation,
+                    "gives up a key that was not intended",
+                )?;
+                let intents = &mut self.credential(credential)?.intents;
+                intents.retain(|intent| intent.generation != *generation);
             }
             Event::KeyUnanswered {
                 credential,
                 generation,
             } => {
-                let state = self.credential(credential)?;
-                let mut intents = state.intents.iter_mut();
-                match intents.find(|intent| intent.generation == *generation) {
-                    Some(intent) => intent.given_up = true,
-                    None => {
-                        return Err(contradiction(format!(
-                            "{credential} waits no more for a key that was not intended"
-                        )));
-                    }
-                }
+                let why = "waits no more for a key that was not intended";
+                self.intent(credential, *generation, why)?.given_up = true;
             }
             Event::KeySealed { .. } => self.key_sealed(event, time)?,
             Event::KeyProved {
                 credential, key, ..
-            } => self.key(credential, key)?.proved = true,
+            } => self.key(credential, key)?.proved = Some(time),
             Event::KeyDeactivated { credential, key } => {
                 let key = self.key(credential, key)?;
                 key.deactivated = key.deactivated.or(Some(time));
@@ -278,6 +297,15 @@ impl VaultState {
             Event::KeyDeleted { credential, key } => {
                 self.key_deleted(credential, key, time)?;
                 self.caught_up(credential);
+            }
+            Event::UnexplainedUse {
+                credential,
+                key,
+                used,
+                ..
+            } => {
+                let key = self.key(credential, key)?;
+                key.unexplained = key.unexplained.max(Some(*used));
             }
             Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = Some(time),
             Event::KeyRefused {
@@ -304,6 +332,19 @@ impl VaultState {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The intent of a credential in a generation; `otherwise` says what the credential does without one.
+    fn intent(
+        &mut self,
+        name: &Name,
+        generation: u64,
+        otherwise: &str,
+    ) -> Result<&mut KeyIntent, Impossible> {
+        let mut intents = self.credential(name)?.intents.iter_mut();
+        intents
+            .find(|intent| intent.generation == generation)
+            .ok_or_else(|| contradiction(format!("{name} {otherwise}")))
     }
 
     /// A key is made only in the generation that is being rotated.
@@ -361,13 +402,14 @@ impl VaultState {
             record: *record,
             witness: witness.clone(),
             sealed: time,
-            proved: false,
+            proved: None,
             committed: false,
             retiring: false,
             deactivated: None,
             refused: false,
             gone: None,
             opened_in: Vec::new(),
+            unexplained: None,
         });
         Ok(())
     }

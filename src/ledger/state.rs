@@ -43,6 +43,18 @@ pub struct CompartmentState {
     pub committed: Option<(u64, Timestamp)>,
     /// The generation that was begun and not committed.
     pub unfinished: Option<u64>,
+    /// Who began the newest one, and is at it as long as it is unfinished.
+    pub claim: Option<Claim>,
+}
+
+/// A rotator at its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Which: the digest of its public key.
+    pub rotator: Digest,
+    /// When it last recorded something of the compartment, by its own clock.
+    pub heard: Timestamp,
 }
 
 /// One credential.
@@ -100,8 +112,8 @@ pub struct KeyState {
     pub witness: Vec<u8>,
     /// When it was sealed.
     pub sealed: Timestamp,
-    /// Whether AWS accepted it.
-    pub proved: bool,
+    /// When AWS was last seen to accept it, before it was put in force.
+    pub proved: Option<Timestamp>,
     /// Whether it is one to open.
     pub committed: bool,
     /// Whether somebody began to retire it: it must not be opened any more.
@@ -114,6 +126,8 @@ pub struct KeyState {
     pub gone: Option<Timestamp>,
     /// The incidents in which it was opened.
     pub opened_in: Vec<Name>,
+    /// The latest use of it that no opening explained.
+    pub unexplained: Option<Timestamp>,
 }
 
 impl KeyState {

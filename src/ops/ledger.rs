@@ -158,6 +158,7 @@ fn concerns(event: &Event, wanted: &Name) -> bool {
         | Event::Delivered { incident, .. }
         | Event::Released { incident, .. }
         | Event::ClosingIntended { incident, .. }
+        | Event::LeaseExpired { incident, .. }
         | Event::ClosingFailed { incident, .. }
         | Event::IncidentClosed { incident } => incident == wanted,
         Event::Carried { entry, .. } => concerns(&entry.event, wanted),

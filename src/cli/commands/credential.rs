@@ -133,7 +133,9 @@ fn fate(key: &KeyState) -> &'static str {
         KeyState {
             committed: true, ..
         } => "in force",
-        KeyState { proved: true, .. } => "proved, not in force yet",
+        KeyState {
+            proved: Some(_), ..
+        } => "proved, not in force yet",
         _ => "sealed, not proved",
     }
 }

@@ -57,6 +57,8 @@ EVENTS = {
     "delivered": shape.record(incident=NAME, credentials=shape.several(NAME), how=_how),
     "released": shape.record(incident=NAME, exit=shape.maybe(shape.ranged(-(2**31), 2**31 - 1))),
     "closing-intended": shape.record(incident=NAME, endpoint=shape.maybe(STRING)),
+    "lease-expired": shape.record(incident=NAME, endpoint=shape.maybe(STRING)),
+    "unexplained-use": _key(key=KEY, used=text.time, service=STRING),
     "sessions-denied": _key(before=text.time),
     "key-refused": _key(key=KEY, answers=WORD),
     "closing-failed": shape.record(incident=NAME, code=STRING),

@@ -78,6 +78,9 @@ class Incidents:
     def on_closing_intended(self, event):
         self.incident(event["incident"]).closing = True
 
+    def on_lease_expired(self, event):
+        self.on_closing_intended(event)
+
     def on_closing_failed(self, event):
         self.incident(event["incident"])
 

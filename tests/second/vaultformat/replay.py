@@ -148,6 +148,9 @@ class State(Joined, Incidents):
         self.on_key_unanswered(event)
         self.credential(event["credential"]).intended.discard(event["generation"])
 
+    def on_unexplained_use(self, event):
+        self.key(event)
+
     def on_rotation_failed(self, event):
         self.credential(event["credential"])
 

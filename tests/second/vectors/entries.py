@@ -51,6 +51,8 @@ def _samples():
         "delivered": {**incident, "credentials": ["deploy"], "how": {"child": {"program": "aws"}}},
         "released": {**incident, "exit": -1},
         "closing-intended": {**incident, "endpoint": "http://127.0.0.1:1"},
+        "lease-expired": {**incident, "endpoint": None},
+        "unexplained-use": {**key, "used": TIME, "service": "sts"},
         "sessions-denied": {**credential, "before": TIME},
         "key-refused": {**key, "answers": 3},
         "closing-failed": {**incident, "code": "aws-refused"},

@@ -112,6 +112,10 @@ def of_key(event, name, key, **more):
     return event, {"credential": name, "key": KEYS[key], **more}
 
 
+def unexplained(name, key):
+    return of_key("unexplained-use", name, key, used=EXPIRES, service="sts")
+
+
 def retiring(name, key, act="deactivate", cause="superseded"):
     return of_key("key-retiring", name, key, act=act, cause=cause)
 
@@ -310,6 +314,8 @@ class _Cases:
             ("added", ("rotation-failed", {"credential": "deploy", "code": "x"})),
             ("deactivated", of_key("key-refused", "deploy", "one", answers=3)),
             ("opened", ("sessions-denied", {"credential": "deploy", "before": EXPIRES})),
+            ("opened", incident("lease-expired", endpoint=None)),
+            ("committed", unexplained("deploy", "one")),
             ("replaced", incident("incident-closed")),
         ):
             self.bad(f"writer: a station writes {event[0]}", mark, event, by="station", kind="writer")
@@ -408,6 +414,9 @@ class _Cases:
             of_key("key-missing", "deploy", "one"),
             of_key("key-refused", "deploy", "one", answers=3),
         )
+        self.good("keys: used, and nobody knows why", "committed", unexplained("deploy", "one"))
+        self.bad("keys: used, and never sealed", "intended", unexplained("deploy", "one"))
+        self.bad("keys: used by another credential", "committed", unexplained("audit", "one"))
         self.bad(
             "keys: a failure of nobody",
             "committed",
@@ -431,6 +440,10 @@ class _Cases:
             **station,
         )
         self.bad("incident: an opening while it is being closed", "closing", opening("deploy"), **station)
+        expired = incident("lease-expired", endpoint=None)
+        self.good("incident: its lease ran out", "opened", expired)
+        self.bad("incident: an opening after its lease ran out", "declared", expired, opening("deploy"))
+        self.bad("incident: the lease of none", "committed", incident("lease-expired", "inc-9", endpoint=None))
         self.bad("incident: an opening in a closed one", "closed", opening("deploy"), **station)
         self.bad("incident: a delivery of what is not open", "wanted", delivered("deploy"), **station)
         self.bad("incident: a delivery of another credential", "opened", delivered("audit"), **station)
