@@ -35,6 +35,15 @@ pub struct TooLong {
     pub longest: Duration,
 }
 
+/// The incidents whose lease has run out and which nobody has closed.
+pub fn overdue(state: &VaultState, now: Timestamp) -> Vec<Name> {
+    let incidents = state.incidents.iter();
+    incidents
+        .filter(|(_, known)| known.is_live() && known.expires <= now)
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
 /// What is still to be done to one key that was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outstanding<'a> {

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | roof | [`cli`]: parsing, terminal, rendering, exit codes, hints; the composition root |
 //! | deeds | [`ops`]: one file per verb, the order of things and nothing else |
-//! | rules | [`attestation`], [`ceremony`], [`incident`], [`manifest`], [`policy`], [`rotation`]: pure |
+//! | rules | [`attestation`], [`ceremony`], [`incident`], [`manifest`], [`policy`], [`rotation`], [`usage`]: pure |
 //! | record | [`ledger`]: events, tree, replay |
 //! | ports | [`ports`]: what the core asks of tokens, AWS, storage, time, chance and people |
 //! | ground | [`format`](mod@format), [`crypto`], [`secret`], [`model`] |
@@ -34,3 +34,4 @@ pub mod secret;
 pub mod store;
 pub mod system;
 pub mod token;
+pub mod usage;

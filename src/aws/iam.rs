@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::client::{Aws, Repeat};
 use super::errors::Call;
 use crate::model::{AccessKeyId, Timestamp, UserName};
-use crate::ports::{AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, NewAccessKey};
+use crate::ports::{AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, LastUse, NewAccessKey};
 use crate::secret::AccessKeySecret;
 
 /// The name of the inline policy by which [`AccessKeys::deny_sessions`] denies old sessions.
@@ -96,7 +96,7 @@ impl AccessKeys for Aws {
         Ok(())
     }
 
-    fn last_used(&self, key: &AccessKeyId) -> Result<Option<Timestamp>, CloudError> {
+    fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
         let call = Call {
             action: "iam:GetAccessKeyLastUsed",
             user: None,
@@ -108,10 +108,12 @@ impl AccessKeys for Aws {
                 .access_key_id(key.as_str())
                 .send()
         })?;
-        let used = answer.access_key_last_used();
-        Ok(used
-            .and_then(|used| used.last_used_date())
-            .map(|date| Timestamp::from_unix(date.secs())))
+        let last = answer.access_key_last_used();
+        Ok(last.and_then(|last| {
+            let at = Timestamp::from_unix(last.last_used_date()?.secs());
+            let service = last.service_name().to_owned();
+            Some(LastUse { at, service })
+        }))
     }
 
     fn deny_sessions(&self, user: &UserName, before: Timestamp) -> Result<(), CloudError> {

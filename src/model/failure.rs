@@ -27,6 +27,8 @@ pub enum Class {
     HalfDone = 9,
     /// `status`: something is overdue or open.
     Attention = 10,
+    /// A sealed key was used, and no opening explains it: somebody has what nobody should have.
+    Alarm = 11,
     /// A bug of ours.
     Bug = 70,
 }
@@ -82,6 +84,14 @@ impl Failure {
     pub fn state(mut self, state: impl Into<String>) -> Self {
         self.state = state.into();
         self
+    }
+
+    /// The same once more, where it is told in two places.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let mut again = Self::new(self.class, self.code, self.what.clone(), self.state.clone());
+        again.hints.clone_from(&self.hints);
+        again
     }
 
     /// The same in another class: what was a plain failure below can be a half-done deed above.

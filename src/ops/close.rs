@@ -26,6 +26,17 @@ pub struct Closed {
     pub already: bool,
 }
 
+impl Closed {
+    fn nothing_yet(incident: &Name) -> Self {
+        Self {
+            incident: incident.clone(),
+            revoked: Vec::new(),
+            rotated: Rotated::default(),
+            already: false,
+        }
+    }
+}
+
 /// Closes an incident. Everything that is done already is not done again.
 ///
 /// # Errors
@@ -38,22 +49,14 @@ pub fn close(
 ) -> Result<Closed, Failure> {
     vault.require_rotator()?;
     let _held = hold(vault)?;
-    let phase = vault
-        .state()
-        .incidents
-        .get(incident)
-        .map(|state| state.phase);
-    let mut closed = Closed {
-        incident: incident.clone(),
-        revoked: Vec::new(),
-        rotated: Rotated::default(),
-        already: false,
-    };
-    match phase {
+    let known = vault.state().incidents.get(incident);
+    match known.map(|state| state.phase) {
         None => return Err(unknown(incident)),
         Some(IncidentPhase::Closed) => {
-            closed.already = true;
-            return Ok(closed);
+            return Ok(Closed {
+                already: true,
+                ..Closed::nothing_yet(incident)
+            });
         }
         Some(_) => {}
     }
@@ -62,6 +65,19 @@ pub fn close(
         endpoint: cloud.endpoint.clone(),
     };
     vault.journal.record(vault.world.clock.now(), intent)?;
+    let closed = end(vault, cloud, incident, operator)?;
+    vault.remember()?;
+    Ok(closed)
+}
+
+/// Brings an incident to its end. That this is intended stands in the ledger.
+pub(super) fn end(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    incident: &Name,
+    operator: People<'_>,
+) -> Result<Closed, Failure> {
+    let mut closed = Closed::nothing_yet(incident);
     let done = revoke_and_replace(vault, cloud, incident, operator, &mut closed);
     if let Err(failure) = done {
         return Err(not_closed(vault, incident, failure));
@@ -73,7 +89,6 @@ pub fn close(
         .journal
         .record(vault.world.clock.now(), event)
         .map_err(|error| not_closed_text(incident, error.into()))?;
-    vault.remember()?;
     Ok(closed)
 }
 
@@ -239,7 +254,9 @@ fn see_refused(
         answers,
     };
     vault.journal.record(clock.now(), event)?;
-    Ok(cloud.keys.last_used(key).unwrap_or(None))
+    // Telling it is a courtesy: the key is dead.
+    let last = cloud.keys.last_used(key).unwrap_or(None);
+    Ok(last.map(|last| last.at))
 }
 
 /// Whether a key that was opened still stands where a fresh one should.

@@ -7,7 +7,9 @@ use super::documents::planted;
 use super::due::{is_due, tidy};
 use super::open_vault::{OpenVault, key};
 use super::prove::{self, Pending};
+use super::reap::{Reaped, reap};
 use super::settle::{self, Settled};
+use super::usage::{Alarm, alarms, watch};
 use super::world::{Cloud, People};
 use crate::crypto::{self, Plan, Sealing, ToSeal};
 use crate::format::paths;
@@ -43,11 +45,27 @@ pub struct Rotated {
     pub credentials: Vec<(Name, Outcome)>,
     /// The generations that were committed.
     pub generations: Vec<(Name, u64)>,
+    /// The incidents whose lease had run out.
+    pub reaped: Vec<Reaped>,
+    /// The sealed keys that were used and that nothing explains.
+    pub alarms: Vec<Alarm>,
+    /// Credentials of which AWS did not tell when their keys were last used.
+    pub unwatched: Vec<(Name, Failure)>,
 }
 
 impl Rotated {
-    /// The failure of the whole, if any credential failed: half done if another was done.
+    /// The failure of the whole: what is loudest of all that went wrong.
     pub fn failure(&self) -> Option<Failure> {
+        let open = || self.reaped.iter().find_map(Reaped::failure);
+        let unwatched = || self.unwatched.first().map(|(_, failure)| failure.again());
+        (self.alarms.first().map(Alarm::failure))
+            .or_else(open)
+            .or_else(|| self.not_rotated())
+            .or_else(unwatched)
+    }
+
+    /// The failure of the credentials that failed: half done if another was done.
+    fn not_rotated(&self) -> Option<Failure> {
         let failed: Vec<(&Name, &Failure)> = self
             .credentials
             .iter()
@@ -68,8 +86,8 @@ impl Rotated {
             self.credentials.len(),
             first.what
         );
-        let mut failure = Failure::new(class, first.code, what, first.state.clone());
-        failure.hints.clone_from(&first.hints);
+        let mut failure = first.again().class(class);
+        failure.what = what;
         Some(failure)
     }
 }
@@ -86,14 +104,23 @@ pub fn rotate(
 ) -> Result<Rotated, Failure> {
     vault.require_rotator()?;
     let _held = hold(vault)?;
-    let mut rotated = Rotated::default();
-    for compartment in vault.compartments(&request.compartments, "nothing was rotated")? {
-        if request.due_only && !is_due(vault, &compartment, vault.world.clock.now()) {
+    let compartments = vault.compartments(&request.compartments, "nothing was rotated")?;
+    let is_wanted = |vault: &OpenVault<'_>, compartment: &Name| {
+        !request.due_only || is_due(vault, compartment, vault.world.clock.now())
+    };
+    let mut rotated = Rotated {
+        reaped: reap(vault, cloud, operator)?,
+        ..Rotated::default()
+    };
+    rotated.unwatched = watch(vault, cloud, &compartments, is_wanted)?;
+    for compartment in compartments {
+        if !is_wanted(vault, &compartment) {
             tidy(vault, cloud, &compartment, &mut rotated)?;
         } else {
             rotate_compartment(vault, cloud, &compartment, None, operator, &mut rotated)?;
         }
     }
+    rotated.alarms = alarms(vault);
     vault.remember()?;
     Ok(rotated)
 }

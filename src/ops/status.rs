@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::due::{due_at, is_due, unsettled};
 use super::open_vault::OpenVault;
 use super::rotate::grace;
+use super::usage::alarms;
 use crate::incident;
 use crate::ledger::IncidentPhase;
 use crate::model::{Digest, Firmware, Name, Presence, Role, Timestamp, TokenIdentity};
@@ -287,6 +288,10 @@ fn attention(vault: &OpenVault<'_>, status: &Status, now: Timestamp) -> Vec<Atte
             command: format!("breakglass close {}", incident.name),
         });
     }
+    list.extend(alarms(vault).iter().map(|alarm| Attention {
+        what: alarm.failure().what,
+        command: format!("breakglass rotate {}", alarm.compartment),
+    }));
     for compartment in &status.compartments {
         list.extend(of_compartment(vault, compartment, now));
     }

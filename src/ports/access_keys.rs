@@ -14,6 +14,15 @@ pub struct AccessKeyInfo {
     pub created: Option<Timestamp>,
 }
 
+/// The last use of a key, as IAM tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUse {
+    /// When, by AWS's clock.
+    pub at: Timestamp,
+    /// With which service, as IAM names it (`sts`, `s3`, …).
+    pub service: String,
+}
+
 /// A key that was just made: the one time that its secret is seen.
 pub struct NewAccessKey {
     /// Its id.
@@ -122,11 +131,12 @@ pub trait AccessKeys {
     /// [`CloudError`].
     fn delete(&self, user: &UserName, key: &AccessKeyId) -> Result<(), CloudError>;
 
-    /// When the key was last used, if ever.
+    /// When and with what the key was last used, if ever. A use may show up only after some minutes (IAM User
+    /// Guide, "Find unused AWS credentials").
     ///
     /// # Errors
     /// [`CloudError`].
-    fn last_used(&self, key: &AccessKeyId) -> Result<Option<Timestamp>, CloudError>;
+    fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>, CloudError>;
 
     /// Denies everything to sessions of the user that were issued before `before`: temporary credentials
     /// outlive the key that they were made with.

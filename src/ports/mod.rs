@@ -10,8 +10,8 @@ mod token;
 
 pub use crate::crypto::{Entropy, NoEntropy};
 pub use access_keys::{
-    AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, KeyProof, NewAccessKey, ProbeAnswer,
-    ProofAnswer,
+    AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, KeyProof, LastUse, NewAccessKey,
+    ProbeAnswer, ProofAnswer,
 };
 pub use clock::Clock;
 pub use memory::{Archive, Archived, Forgetful, Memory, Remembered};

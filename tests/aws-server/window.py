@@ -1,11 +1,12 @@
 """What a test may see and do behind the back of the code it tests: look at every user's keys, keep a state
 and go back to it, and make the lists of access keys lag, as IAM's do. Under /_breakglass/; see README.md."""
 
+import datetime
 import hashlib
 import json
 
 from moto.core.utils import utcnow
-from moto.iam.models import AccessKey, IAMBackend, iam_backends
+from moto.iam.models import AccessKey, AccessKeyLastUsed, IAMBackend, iam_backends
 from moto.iam.responses import IamResponse
 
 import bootstrap
@@ -95,6 +96,19 @@ def secrets_ever_made():
     return made
 
 
+def use(key, service, ahead):
+    """As if the key had been used with that service, so many seconds from now."""
+    when = utcnow() + datetime.timedelta(seconds=ahead)
+    backend().access_keys[key].last_used = AccessKeyLastUsed(when, service, bootstrap.REGION)
+
+
+def forbid(action):
+    """From now on the rotator may not do this, whatever its policy allows."""
+    statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    backend().put_user_policy(bootstrap.ROTATOR, "forbidden", document)
+
+
 def user_state(user):
     def digest(key):
         return hashlib.sha256(key.secret_access_key.encode()).hexdigest()
@@ -125,6 +139,10 @@ class Window:
                 return self.states.save(name)
             case ["restore", name]:
                 return self.states.restore(name)
+            case ["forbid", action]:
+                return forbid(action)
+            case ["use", key]:
+                return use(key, **json.loads(body))
             case ["lag"]:
                 order = json.loads(body)
                 self.lists.created_after = order["created"]

@@ -158,6 +158,23 @@ impl Server {
         http(self.process.port, "POST", "/_breakglass/lag", &order);
     }
 
+    /// From now on the rotator may not do that, such as `iam:ListAccessKeys`. Only on [`Lane::Moto`].
+    pub fn forbid(&self, action: &str) {
+        let path = format!("/_breakglass/forbid/{action}");
+        http(self.process.port, "POST", &path, "");
+    }
+
+    /// As if the key had been used with that service, so many seconds from now. Only on [`Lane::Moto`].
+    pub fn use_key(&self, key: &str, service: &str, ahead: i64) {
+        let order = serde_json::json!({"service": service, "ahead": ahead}).to_string();
+        http(
+            self.process.port,
+            "POST",
+            &format!("/_breakglass/use/{key}"),
+            &order,
+        );
+    }
+
     /// An inline policy of a user, if it is there. Only on [`Lane::Moto`].
     pub fn policy_of(&self, user: &str, policy: &str) -> Option<serde_json::Value> {
         let text = self.window()[user]["policies"][policy].as_str()?.to_owned();

@@ -13,8 +13,8 @@ use breakglass::model::{AccessKeyId, Failure, Timestamp, UserName};
 use breakglass::ops::{Cloud, OpenVault, RotateRequest, Station, Timing, World, rotate};
 use breakglass::ports::{
     AccessKeyInfo, AccessKeys, CallerIdentity, Clock, CloudError, Declined, Forgetful, Held,
-    KeyProof, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer, ProofAnswer,
-    Remembered, Store, StoreError, StoreKey,
+    KeyProof, LastUse, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer,
+    ProofAnswer, Remembered, Store, StoreError, StoreKey,
 };
 use breakglass::secret::{AccessKeySecret, Pin, SigningSeed};
 use breakglass::system::SystemEntropy;
@@ -369,7 +369,7 @@ impl AccessKeys for Sim {
         )
     }
 
-    fn last_used(&self, _: &AccessKeyId) -> Result<Option<Timestamp>, CloudError> {
+    fn last_used(&self, _: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
         Ok(None)
     }
 

@@ -28,9 +28,8 @@ pub fn floor(module: &str) -> Option<Floor> {
     Some(match module {
         "cli" => Floor::Roof,
         "ops" => Floor::Deeds,
-        "attestation" | "ceremony" | "incident" | "manifest" | "rotation" | "policy" | "report" => {
-            Floor::Rules
-        }
+        "attestation" | "ceremony" | "incident" | "manifest" | "rotation" | "policy" | "report"
+        | "usage" => Floor::Rules,
         "ledger" => Floor::Record,
         "ports" => Floor::Ports,
         "format" | "crypto" | "secret" | "model" => Floor::Ground,

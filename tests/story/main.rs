@@ -10,11 +10,13 @@ mod scene;
 
 mod alone;
 mod delivery;
+mod leases;
 mod life;
 mod log;
 mod opening;
 mod people;
 mod stations;
+mod watch;
 
 use std::fs;
 use std::process::Command;

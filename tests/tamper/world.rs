@@ -14,8 +14,8 @@ use breakglass::ops::{
 };
 use breakglass::ports::{
     AccessKeyInfo, AccessKeys, CallerIdentity, Clock, CloudError, Declined, Forgetful, Held,
-    KeyProof, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer, ProofAnswer,
-    Remembered, Store, StoreError, StoreKey, Token, TokenError, TokenProvider,
+    KeyProof, LastUse, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer,
+    ProofAnswer, Remembered, Store, StoreError, StoreKey, Token, TokenError, TokenProvider,
 };
 use breakglass::secret::{AccessKeySecret, Pin};
 
@@ -195,7 +195,7 @@ impl AccessKeys for Iam {
         Ok(())
     }
 
-    fn last_used(&self, _: &AccessKeyId) -> Result<Option<Timestamp>, CloudError> {
+    fn last_used(&self, _: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
         Ok(None)
     }
 

@@ -54,7 +54,8 @@ fn only_one(vault: &OpenVault<'_>) -> Result<Name, Failure> {
     }
 }
 
-fn text(closed: &Closed) -> String {
+/// What closing did, a line for each key.
+pub fn text(closed: &Closed) -> String {
     if closed.already {
         return format!("Incident {} was closed before.\n", closed.incident);
     }
@@ -70,7 +71,8 @@ fn text(closed: &Closed) -> String {
     text
 }
 
-fn document(closed: &Closed) -> serde_json::Value {
+/// The same for machines.
+pub fn document(closed: &Closed) -> serde_json::Value {
     let revoked: Vec<_> = closed
         .revoked
         .iter()

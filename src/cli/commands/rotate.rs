@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use super::close;
 use crate::cli::app::App;
 use crate::cli::{output, render};
 use crate::model::{Failure, Name};
-use crate::ops::{self, Outcome, RotateRequest, Rotated};
+use crate::ops::{self, Alarm, Outcome, Reaped, RotateRequest, Rotated};
 
 /// Rotates.
 pub fn run(app: &App, compartments: Vec<Name>, due_only: bool) -> Result<ExitCode, Failure> {
@@ -31,8 +32,39 @@ pub fn run(app: &App, compartments: Vec<Name>, due_only: bool) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line for each credential.
+/// What was found beside, then one line for each credential.
 pub fn text(rotated: &Rotated) -> String {
+    let mut text = String::new();
+    for alarm in &rotated.alarms {
+        text.push_str(&format!("ALARM: {}\n", alarm.failure()));
+    }
+    for reaped in &rotated.reaped {
+        text.push_str(&of_reaped(reaped));
+    }
+    for (name, failure) in &rotated.unwatched {
+        text.push_str(&format!(
+            "{name}: it is not known when its keys were last used: {failure}\n"
+        ));
+    }
+    text.push_str(&of_credentials(rotated));
+    text
+}
+
+fn of_reaped(reaped: &Reaped) -> String {
+    match &reaped.outcome {
+        Ok(closed) => format!(
+            "The lease of incident {} had run out.\n{}",
+            reaped.incident,
+            close::text(closed)
+        ),
+        Err(failure) => format!(
+            "The lease of incident {} had run out, and it is NOT CLOSED: {failure}\n",
+            reaped.incident
+        ),
+    }
+}
+
+fn of_credentials(rotated: &Rotated) -> String {
     if rotated.credentials.is_empty() {
         return "Nothing was to be rotated.\n".to_owned();
     }
@@ -59,10 +91,7 @@ pub fn document(rotated: &Rotated) -> serde_json::Value {
         .map(|(name, outcome)| match outcome {
             Outcome::Fresh(key) => serde_json::json!({ "name": name, "fresh": key }),
             Outcome::Skipped(why) => serde_json::json!({ "name": name, "skipped": why }),
-            Outcome::Failed(failure) => serde_json::json!({
-                "name": name,
-                "failed": { "code": failure.code, "what": failure.what },
-            }),
+            Outcome::Failed(failure) => failed(name, failure),
         })
         .collect();
     let generations: Vec<_> = rotated
@@ -70,5 +99,48 @@ pub fn document(rotated: &Rotated) -> serde_json::Value {
         .iter()
         .map(|(name, number)| serde_json::json!({ "compartment": name, "generation": number }))
         .collect();
-    serde_json::json!({ "credentials": credentials, "generations": generations })
+    let mut document =
+        serde_json::json!({ "credentials": credentials, "generations": generations });
+    let beside = [
+        (
+            "alarms",
+            rotated.alarms.iter().map(of_alarm).collect::<Vec<_>>(),
+        ),
+        (
+            "reaped",
+            rotated.reaped.iter().map(reaped_document).collect(),
+        ),
+        (
+            "unwatched",
+            rotated
+                .unwatched
+                .iter()
+                .map(|(name, failure)| failed(name, failure))
+                .collect(),
+        ),
+    ];
+    for (name, list) in beside {
+        if !list.is_empty() {
+            document[name] = list.into();
+        }
+    }
+    document
+}
+
+fn of_alarm(alarm: &Alarm) -> serde_json::Value {
+    serde_json::json!({ "name": alarm.credential, "key": alarm.key, "used": alarm.used })
+}
+
+fn reaped_document(reaped: &Reaped) -> serde_json::Value {
+    match &reaped.outcome {
+        Ok(closed) => close::document(closed),
+        Err(failure) => serde_json::json!({
+            "incident": reaped.incident,
+            "not-closed": { "code": failure.code, "what": failure.what },
+        }),
+    }
+}
+
+fn failed(name: &Name, failure: &Failure) -> serde_json::Value {
+    serde_json::json!({ "name": name, "failed": { "code": failure.code, "what": failure.what } })
 }

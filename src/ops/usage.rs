@@ -1,0 +1,127 @@
+//! The watch over sealed keys: a use that AWS tells of and that no opening explains is recorded, and told
+//! louder than anything else.
+
+use super::open_vault::OpenVault;
+use super::rotate::grace;
+use super::world::Cloud;
+use crate::ledger::{Event, KeyState};
+use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
+use crate::ports::LastUse;
+use crate::usage::is_unexplained;
+
+/// The most characters of a service's name that are recorded.
+const SERVICE_MAX: usize = 64;
+
+/// A sealed key that was used while it should have lain in the vault, and that still is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// The credential.
+    pub credential: Name,
+    /// Its compartment.
+    pub compartment: Name,
+    /// The key.
+    pub key: AccessKeyId,
+    /// The latest use that nothing explains.
+    pub used: Timestamp,
+}
+
+impl Alarm {
+    /// The alarm as a failure: the loudest that there is.
+    pub fn failure(&self) -> Failure {
+        Failure::new(
+            Class::Alarm,
+            "unexplained-use",
+            format!(
+                "the sealed key {} of {} was used at {}, and no opening explains it",
+                self.key, self.credential, self.used
+            ),
+            "the key still works; the use is recorded",
+        )
+        .hint("call the security officer, and look in CloudTrail for what was done with it")
+        .hint("if it was opened offline, bring that ledger home: breakglass ledger join DIR")
+        .hint(format!(
+            "if not, somebody has it; replace it: breakglass rotate {}",
+            self.compartment
+        ))
+    }
+}
+
+/// Asks AWS when the sealed keys of these compartments were last used, and records what nobody explains. Where
+/// a compartment is due, its keys are about to be replaced; they are asked about before they are deleted, which
+/// a grace leaves to a later run. What could not be asked is in the answer.
+///
+/// # Errors
+/// [`Failure`] where a use cannot be recorded.
+pub(super) fn watch(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    compartments: &[Name],
+    to_be_rotated: impl Fn(&OpenVault<'_>, &Name) -> bool,
+) -> Result<Vec<(Name, Failure)>, Failure> {
+    let mut unasked = Vec::new();
+    for compartment in compartments {
+        if to_be_rotated(vault, compartment) && !grace(vault).is_zero() {
+            continue;
+        }
+        for (name, key) in sealed_keys(vault, compartment) {
+            match cloud.keys.last_used(&key) {
+                Ok(Some(last)) => look(vault, &name, &key, last)?,
+                Ok(None) => {}
+                Err(error) => unasked.push((name, error.into())),
+            }
+        }
+    }
+    Ok(unasked)
+}
+
+/// The keys that a compartment has at AWS, by the ledger.
+fn sealed_keys(vault: &OpenVault<'_>, compartment: &Name) -> Vec<(Name, AccessKeyId)> {
+    let members = vault.state().members(compartment);
+    let keys = members.flat_map(|credential| {
+        let there = credential.keys.iter().filter(|key| key.gone.is_none());
+        there.map(|key| (credential.definition.name.clone(), key.id.clone()))
+    });
+    keys.collect()
+}
+
+/// Records a use, if nothing explains it and it is not recorded already.
+fn look(
+    vault: &mut OpenVault<'_>,
+    credential: &Name,
+    key: &AccessKeyId,
+    last: LastUse,
+) -> Result<(), Failure> {
+    let known = vault.state().credentials.get(credential);
+    let Some(known) = known.and_then(|credential| credential.key(key)) else {
+        return Ok(());
+    };
+    let is_news = known.unexplained.is_none_or(|before| before < last.at);
+    if !is_news || !is_unexplained(vault.state(), known, last.at) {
+        return Ok(());
+    }
+    let event = Event::UnexplainedUse {
+        credential: credential.clone(),
+        key: key.clone(),
+        used: last.at,
+        service: last.service.chars().take(SERVICE_MAX).collect(),
+    };
+    Ok(vault.journal.record(vault.world.clock.now(), event)?)
+}
+
+/// The keys that were used and are still there, by the ledger. The alarm ends when they are gone.
+pub(super) fn alarms(vault: &OpenVault<'_>) -> Vec<Alarm> {
+    let credentials = vault.state().credentials.values();
+    let alarms = credentials.flat_map(|credential| {
+        let of = |key: &KeyState| {
+            let used = key.unexplained.filter(|_| key.gone.is_none())?;
+            Some(Alarm {
+                credential: credential.definition.name.clone(),
+                compartment: credential.definition.compartment.clone(),
+                key: key.id.clone(),
+                used,
+            })
+        };
+        credential.keys.iter().filter_map(of)
+    });
+    alarms.collect()
+}
