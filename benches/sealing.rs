@@ -1,17 +1,15 @@
 //! What it costs to seal a generation: as many public-key encapsulations as there are tokens, and for each
 //! credential one signature, one public key (its witness's) and symmetric work. Measured against the raw
-//! sum of just these, and against age, which seals each secret by itself. Figures are ratios within one run.
+//! sum of just these, and against age and SOPS, which seal each secret by itself. Figures are ratios within one run.
 //!
 //! `cargo bench --bench sealing [-- CREDENTIALS]`, 10,000 unless said otherwise.
 
 #[path = "common/figures.rs"]
 mod figures;
+#[path = "common/rivals.rs"]
+mod rivals;
 #[path = "../tests/common/soft.rs"]
 mod soft;
-
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use breakglass::crypto::{self, P256Public, Plan, ToSeal};
@@ -26,7 +24,7 @@ use figures::{Figures, best_of, millis};
 use soft::{System, name};
 
 /// As long as a secret access key of AWS.
-const SECRET: &[u8] = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub const SECRET: &[u8] = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 fn main() {
     let mut figures = Figures::titled("sealing");
@@ -48,11 +46,9 @@ fn main() {
     figures.say("raw sum, ms", millis(raw));
     figures.ratio("sealed / raw sum", ours, raw, "at most 1.5");
     figures.say("bytes per sealed secret", bytes / count);
-    age(
-        &mut figures,
-        ours / u32::try_from(count).expect("few"),
-        tokens,
-    );
+    let each = ours / u32::try_from(count).expect("few");
+    rivals::age(&mut figures, each, tokens);
+    rivals::sops(&mut figures, each, tokens);
 }
 
 /// A whole generation: its header and every record, as bytes.
@@ -123,52 +119,4 @@ fn raw_sum(manifest: &Manifest, count: u64) {
         let digest = Sha256::digest(signed);
         std::hint::black_box((witness.verifying_key(), tag.is_ok(), signature, digest));
     }
-}
-
-/// The same secret sealed by age to as many recipients, one file each, as age does it.
-fn age(figures: &mut Figures, ours: Duration, recipients: usize) {
-    let Ok(key) = Command::new("age-keygen").output() else {
-        figures.say("age", "not installed (apt-get install age): not compared");
-        return;
-    };
-    let text = String::from_utf8(key.stdout).expect("text");
-    let public = text
-        .lines()
-        .find_map(|line| line.strip_prefix("# public key: "));
-    let public = public.expect("a recipient");
-    const FILES: u32 = 50;
-    let (start, ()) = best_of(3, || {
-        for _ in 0..FILES {
-            Command::new("age")
-                .arg("--version")
-                .stdout(Stdio::null())
-                .status()
-                .expect("age");
-        }
-    });
-    let (whole, size) = best_of(3, || {
-        (0..FILES).fold(0, |_, _| one_file(public, recipients))
-    });
-    let each = whole / FILES;
-    let work = (whole.saturating_sub(start) / FILES).max(Duration::from_nanos(1));
-    figures.say("age, bytes per sealed secret", size);
-    figures.say("age, ms per secret with its process", millis(each));
-    figures.ratio("age / ours, per secret, with its process", each, ours, "");
-    figures.ratio("age / ours, per secret, less its start", work, ours, "");
-}
-
-fn one_file(public: &str, recipients: usize) -> usize {
-    let mut command = Command::new("age");
-    for _ in 0..recipients {
-        command.args(["-r", public]);
-    }
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("age");
-    let mut input = child.stdin.take().expect("piped");
-    input.write_all(SECRET).expect("written");
-    drop(input);
-    child.wait_with_output().expect("age").stdout.len()
 }
