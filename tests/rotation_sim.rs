@@ -14,7 +14,7 @@ mod sim;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use scene::Scene;
-use sim::{Founded, LAG, Reply, Sim, Slow, Trouble};
+use sim::{Founded, LAG, Reply, Rival, Sim, Slow, Trouble};
 
 /// More moments than a run has.
 const MOMENTS: u32 = 150;
@@ -22,7 +22,16 @@ const MOMENTS: u32 = 150;
 fn founded() -> Founded {
     let scene = Scene::founded(&["deploy"]);
     scene.add(&["deploy"]);
-    Founded::read(&scene.vault(), scene.station())
+    Founded::read(&scene.vault(), &[scene.station()])
+}
+
+/// The same with a second rotator.
+fn founded_with_two() -> Founded {
+    let mut scene = Scene::founded(&["deploy"]);
+    scene.add(&["deploy"]);
+    let first = scene.station().to_owned();
+    let second = scene.second_rotator("second");
+    Founded::read(&scene.vault(), &[&first, &second])
 }
 
 /// How many cases; `BREAKGLASS_LONG=1` takes many more.
@@ -75,8 +84,8 @@ fn slow(most: u64) -> impl Strategy<Value = Slow> {
 
 /// After every run: at most two keys, what would be opened is active, and once there was something to
 /// open there always is.
-fn check(sim: &Sim, founded: &Founded, opened: &mut bool) -> Result<(), TestCaseError> {
-    let (keys, current) = (sim.keys(), sim.current(founded));
+fn check(sim: &Sim, opened: &mut bool) -> Result<(), TestCaseError> {
+    let (keys, current) = (sim.keys(), sim.current());
     prop_assert!(keys.len() <= 2, "{keys:?}");
     if let Some(current) = &current {
         prop_assert!(
@@ -93,17 +102,17 @@ fn check(sim: &Sim, founded: &Founded, opened: &mut bool) -> Result<(), TestCase
 }
 
 /// Clean runs until one ends well: not many, and then there is one key, which opens.
-fn comes_to_rest(sim: &Sim, founded: &Founded, tries: u32) -> Result<(), TestCaseError> {
+fn comes_to_rest(sim: &Sim, tries: u32) -> Result<(), TestCaseError> {
     let mut opened = false;
     for nth in 1..=tries {
-        let done = sim.rotate(founded, &Trouble::default());
-        check(sim, founded, &mut opened)?;
+        let done = sim.rotate(&Trouble::default());
+        check(sim, &mut opened)?;
         match done {
             Ok(()) => break,
             Err(failure) => prop_assert!(nth < tries, "{failure:?}"),
         }
     }
-    let current = sim.current(founded).map(|id| (id, true));
+    let current = sim.current().map(|id| (id, true));
     prop_assert_eq!(sim.keys(), Vec::from_iter(current));
     Ok(())
 }
@@ -116,13 +125,13 @@ fn whatever_happens_one_key_is_sealed_and_opens() {
         let sim = Sim::new(&founded, slow);
         let mut opened = false;
         for run in &runs {
-            let _ = sim.rotate(&founded, &run.trouble);
-            check(&sim, &founded, &mut opened)?;
+            let _ = sim.rotate(&run.trouble);
+            check(&sim, &mut opened)?;
             sim.pass(run.pause);
         }
         // The lists lag less than is allowed for: one clean run does, or a second one where a key could
         // not be used in time.
-        comes_to_rest(&sim, &founded, 2)
+        comes_to_rest(&sim, 2)
     });
     result.unwrap_or_else(|error| panic!("{error}"));
 }
@@ -134,18 +143,18 @@ fn lists_that_lag_longer_than_allowed_for_only_delay_it() {
         let sim = Sim::new(&founded, slow);
         let mut opened = false;
         for run in &runs {
-            let _ = sim.rotate(&founded, &run.trouble);
-            check(&sim, &founded, &mut opened)?;
+            let _ = sim.rotate(&run.trouble);
+            check(&sim, &mut opened)?;
             sim.pass(run.pause);
         }
         let mut done = false;
         for _ in 0..6 {
-            done |= sim.rotate(&founded, &Trouble::default()).is_ok();
-            check(&sim, &founded, &mut opened)?;
+            done |= sim.rotate(&Trouble::default()).is_ok();
+            check(&sim, &mut opened)?;
             sim.pass(20 * LAG);
         }
         prop_assert!(done);
-        let current = sim.current(&founded).map(|id| (id, true));
+        let current = sim.current().map(|id| (id, true));
         prop_assert_eq!(sim.keys(), Vec::from_iter(current));
         Ok(())
     });
@@ -161,7 +170,7 @@ fn somebody_elses_key_is_never_touched() {
     let result = runner().run(&any, |(slow, before, after)| {
         let sim = Sim::new(&founded, slow);
         for run in &before {
-            let _ = sim.rotate(&founded, &run.trouble);
+            let _ = sim.rotate(&run.trouble);
             sim.pass(run.pause);
         }
         sim.pass(4000);
@@ -169,14 +178,14 @@ fn somebody_elses_key_is_never_touched() {
         sim.pass(4000);
         let made = sim.foreign_made();
         for run in &after {
-            let done = sim.rotate(&founded, &run.trouble);
+            let done = sim.rotate(&run.trouble);
             prop_assert!(made == 0 || done.is_err());
             prop_assert_eq!(sim.foreign().len(), made);
             sim.pass(run.pause);
         }
         sim.remove_foreign();
         sim.pass(60);
-        comes_to_rest(&sim, &founded, 2)
+        comes_to_rest(&sim, 2)
     });
     result.unwrap_or_else(|error| panic!("{error}"));
 }
@@ -189,14 +198,14 @@ fn what_is_taken_away_behind_our_back_is_replaced() {
     let result = runner().run(&any, |(slow, runs, delete)| {
         let sim = Sim::new(&founded, slow);
         for (run, delete) in runs.iter().zip(delete.iter().cycle()) {
-            let _ = sim.rotate(&founded, &run.trouble);
+            let _ = sim.rotate(&run.trouble);
             if let Some((id, _)) = sim.keys().first() {
                 sim.meddle(id, *delete);
             }
             sim.pass(run.pause);
         }
         sim.pass(60);
-        comes_to_rest(&sim, &founded, 3)
+        comes_to_rest(&sim, 3)
     });
     result.unwrap_or_else(|error| panic!("{error}"));
 }
@@ -216,20 +225,79 @@ fn death_at_every_moment_and_again_in_the_resume() {
         for second in (0..MOMENTS).step_by(again) {
             let sim = Sim::new(&founded, slow);
             let mut opened = false;
-            sim.rotate(&founded, &Trouble::default())
-                .expect("a first key");
+            sim.rotate(&Trouble::default()).expect("a first key");
             for dies_at in [Some(first), Some(second)] {
                 let trouble = Trouble {
                     dies_at,
                     ..Trouble::default()
                 };
-                let _ = sim.rotate(&founded, &trouble);
-                check(&sim, &founded, &mut opened)
-                    .unwrap_or_else(|e| panic!("{first}, {second}: {e}"));
+                let _ = sim.rotate(&trouble);
+                check(&sim, &mut opened).unwrap_or_else(|e| panic!("{first}, {second}: {e}"));
             }
-            comes_to_rest(&sim, &founded, 1).unwrap_or_else(|e| panic!("{first}, {second}: {e}"));
+            comes_to_rest(&sim, 1).unwrap_or_else(|e| panic!("{first}, {second}: {e}"));
             points += 1;
         }
     }
     println!("{points} points");
+}
+
+/// A second rotator comes at every single moment of a rotation, does all of its own or dies in it, its clock
+/// right, as far off as AWS allows, or an hour off: no user is ever without a key that opens, and the next clean run brings all to rest.
+#[test]
+fn another_rotator_at_every_moment() {
+    let founded = founded_with_two();
+    let slow = Slow {
+        listed: 2,
+        forgotten: 3,
+        known: 2,
+    };
+    let (step, deaths) = if cases() > 1000 { (1, 10) } else { (11, 37) };
+    let mut points = 0;
+    for at in (0..MOMENTS).step_by(step) {
+        for dies_at in std::iter::once(None).chain((0..MOMENTS).step_by(deaths).map(Some)) {
+            let ahead = [0.0, 840.0, -840.0, 3600.0, -3600.0][points % 5];
+            let sim = Sim::new(&founded, slow);
+            let mut opened = false;
+            sim.rotate(&Trouble::default()).expect("a first key");
+            let trouble = Trouble {
+                dies_at,
+                ..Trouble::default()
+            };
+            let rival = Rival {
+                at,
+                trouble,
+                ahead,
+                take_over: true,
+            };
+            let said = format!("at {at}, dies at {dies_at:?}, {ahead} s ahead");
+            let _ = sim.rotate_against(&Trouble::default(), rival);
+            check(&sim, &mut opened).unwrap_or_else(|e| panic!("{said}: {e}"));
+            assert!(opened, "{said}");
+            sim.pass(4000);
+            comes_to_rest(&sim, 2).unwrap_or_else(|e| panic!("{said}: {e}\n{}", sim.told()));
+            points += 1;
+        }
+    }
+    println!("{points} points");
+}
+
+/// One that leaves alone what another has begun never makes that one fail.
+#[test]
+fn another_rotator_that_is_left_to_its_work_ends_it() {
+    let founded = founded_with_two();
+    for at in (0..MOMENTS).step_by(if cases() > 1000 { 1 } else { 9 }) {
+        for ahead in [0.0, 840.0, -840.0] {
+            let sim = Sim::new(&founded, Slow::default());
+            sim.rotate(&Trouble::default()).expect("a first key");
+            let rival = Rival {
+                at,
+                trouble: Trouble::default(),
+                ahead,
+                take_over: false,
+            };
+            let done = sim.rotate_against(&Trouble::default(), rival);
+            done.unwrap_or_else(|failure| panic!("at {at}, {ahead} s ahead: {failure:?}"));
+            comes_to_rest(&sim, 1).unwrap_or_else(|e| panic!("at {at}: {e}"));
+        }
+    }
 }

@@ -109,6 +109,9 @@ pub enum Command {
         /// Only what is due by the vault's policy
         #[arg(long)]
         due: bool,
+        /// What another rotator has begun, too: it is dead, and its time is not over yet
+        #[arg(long)]
+        take_over: bool,
     },
     /// Open credentials with two people, and use them
     #[command(after_help = UNSEAL_EXAMPLES)]

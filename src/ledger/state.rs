@@ -138,9 +138,11 @@ impl KeyState {
 }
 
 impl CredentialState {
-    /// The key that an opening gives: the newest that is committed, and neither dead nor about to be.
+    /// The key that an opening gives: of those that are committed, and neither dead nor about to be, that of the
+    /// highest generation. Two rotators may have sealed them in another order.
     pub fn current(&self) -> Option<&KeyState> {
-        self.keys.iter().rev().find(|key| key.can_be_opened())
+        let usable = self.keys.iter().filter(|key| key.can_be_opened());
+        usable.max_by_key(|key| key.generation)
     }
 
     /// Whether a newer key than this one was proved and committed.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::due::tidy;
 use super::open_vault::OpenVault;
-use super::rotate::{Outcome, Rotated, hold, rotate_compartment};
+use super::rotate::{hold, rotate_compartment};
+use super::rotated::{Occasion, Outcome, Rotated};
 use super::settle;
 use super::world::{Cloud, People};
 use crate::ledger::{Event, IncidentPhase};
@@ -161,7 +162,7 @@ fn revoke_and_replace(
             vault,
             cloud,
             compartment,
-            Some(incident),
+            Occasion::Closing(incident),
             operator,
             &mut closed.rotated,
         )?;

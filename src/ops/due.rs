@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::open_vault::OpenVault;
-use super::rotate::{Rotated, fail, grace};
+use super::rotate::{fail, grace};
+use super::rotated::Rotated;
 use super::settle;
 use super::world::Cloud;
 use crate::ledger::CredentialState;

@@ -3,6 +3,7 @@
 
 mod anchor;
 mod change;
+mod claim;
 mod close;
 mod credential;
 mod declare;
@@ -23,6 +24,7 @@ mod prove;
 mod reap;
 mod refusals;
 mod rotate;
+mod rotated;
 mod settle;
 mod status;
 mod token;
@@ -33,6 +35,7 @@ mod usage;
 mod world;
 
 pub use change::{Change, Planned, carry_out, plan_change, preview_change};
+pub use claim::Elsewhere;
 pub use close::{Closed, close};
 pub use credential::{NewCredential, add as add_credential};
 pub use doctor::{Finding, Level, Papers, SeenToken, papers, quorum, seen_tokens, untrusted};
@@ -46,7 +49,8 @@ pub use join::{Joined, join};
 pub use ledger::{LedgerReport, LoggedEntry, log as ledger_log, verify as ledger_verify};
 pub use open_vault::OpenVault;
 pub use reap::Reaped;
-pub use rotate::{Outcome, RotateRequest, Rotated, rotate};
+pub use rotate::rotate;
+pub use rotated::{Outcome, RotateRequest, Rotated};
 pub use status::{Attention, RoleStatus, SealedStatus, Status, status};
 pub use token::{InspectedToken, generate as token_generate, inspect as token_inspect};
 pub use token_rules::TokenRules;

@@ -2,7 +2,8 @@
 //! row.
 
 use super::open_vault::OpenVault;
-use super::rotate::{Rotated, fail};
+use super::rotate::fail;
+use super::rotated::Rotated;
 use super::settle;
 use super::world::{Cloud, People};
 use crate::ledger::{CredentialDefinition, Event};

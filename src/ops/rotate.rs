@@ -3,94 +3,22 @@
 
 use std::time::Duration;
 
+use super::claim::Elsewhere;
 use super::documents::planted;
 use super::due::{is_due, tidy};
 use super::open_vault::{OpenVault, key};
 use super::prove::{self, Pending};
-use super::reap::{Reaped, reap};
+use super::reap::reap;
+use super::rotated::{Occasion, Outcome, RotateRequest, Rotated};
 use super::settle::{self, Settled};
-use super::usage::{Alarm, alarms, watch};
+use super::usage::{alarms, watch};
 use super::world::{Cloud, People};
 use crate::crypto::{self, Plan, Sealing, ToSeal};
 use crate::format::paths;
-use crate::ledger::{CredentialDefinition, Event, IncidentState};
+use crate::ledger::{CredentialDefinition, Event, Head, IncidentState};
 use crate::model::{AccessKeyId, Class, Digest, Failure, Name};
 use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice, StoreError};
 use crate::rotation::Goal;
-
-/// What is to be rotated.
-#[derive(Debug, Clone, Default)]
-pub struct RotateRequest {
-    /// These compartments; all that are due or unfinished if there are none.
-    pub compartments: Vec<Name>,
-    /// Only what the policy says is due.
-    pub due_only: bool,
-}
-
-/// What became of one credential.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It has a fresh key, proved and committed.
-    Fresh(AccessKeyId),
-    /// It was left alone, and why.
-    Skipped(String),
-    /// It could not be done.
-    Failed(Failure),
-}
-
-/// What became of a rotation.
-#[derive(Debug, Default)]
-pub struct Rotated {
-    /// Each credential.
-    pub credentials: Vec<(Name, Outcome)>,
-    /// The generations that were committed.
-    pub generations: Vec<(Name, u64)>,
-    /// The incidents whose lease had run out.
-    pub reaped: Vec<Reaped>,
-    /// The sealed keys that were used and that nothing explains.
-    pub alarms: Vec<Alarm>,
-    /// Credentials of which AWS did not tell when their keys were last used.
-    pub unwatched: Vec<(Name, Failure)>,
-}
-
-impl Rotated {
-    /// The failure of the whole: what is loudest of all that went wrong.
-    pub fn failure(&self) -> Option<Failure> {
-        let open = || self.reaped.iter().find_map(Reaped::failure);
-        let unwatched = || self.unwatched.first().map(|(_, failure)| failure.again());
-        (self.alarms.first().map(Alarm::failure))
-            .or_else(open)
-            .or_else(|| self.not_rotated())
-            .or_else(unwatched)
-    }
-
-    /// The failure of the credentials that failed: half done if another was done.
-    fn not_rotated(&self) -> Option<Failure> {
-        let failed: Vec<(&Name, &Failure)> = self
-            .credentials
-            .iter()
-            .filter_map(|(name, outcome)| match outcome {
-                Outcome::Failed(failure) => Some((name, failure)),
-                _ => None,
-            })
-            .collect();
-        let (name, first) = failed.first()?;
-        let done = self
-            .credentials
-            .iter()
-            .any(|(_, o)| matches!(o, Outcome::Fresh(_)));
-        let class = if done { Class::HalfDone } else { first.class };
-        let what = format!(
-            "{} of {} credentials not rotated; {name}: {}",
-            failed.len(),
-            self.credentials.len(),
-            first.what
-        );
-        let mut failure = first.again().class(class);
-        failure.what = what;
-        Some(failure)
-    }
-}
 
 /// Rotates. One run at a time works on a vault.
 ///
@@ -117,7 +45,8 @@ pub fn rotate(
         if !is_wanted(vault, &compartment) {
             tidy(vault, cloud, &compartment, &mut rotated)?;
         } else {
-            rotate_compartment(vault, cloud, &compartment, None, operator, &mut rotated)?;
+            let occasion = request.occasion();
+            rotate_compartment(vault, cloud, &compartment, occasion, operator, &mut rotated)?;
         }
     }
     rotated.alarms = alarms(vault);
@@ -134,15 +63,20 @@ pub(super) fn hold(vault: &mut OpenVault<'_>) -> Result<Box<dyn Held>, Failure> 
 }
 
 /// Rotates the credentials of one compartment. Those that an incident has opened are left alone, unless
-/// it is that incident that is being closed.
+/// it is that incident that is being closed; the whole of it, if another rotator is at it.
 pub(super) fn rotate_compartment(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     compartment: &Name,
-    closing: Option<&Name>,
+    occasion: Occasion<'_>,
     operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
+    if let Some(left) = occasion.yields_to(vault, compartment) {
+        rotated.elsewhere.push(left);
+        return Ok(());
+    }
+    let closing = occasion.closing();
     let mut names = Vec::new();
     let members: Vec<Name> = vault
         .state()
@@ -175,7 +109,13 @@ pub(super) fn rotate_compartment(
         names.len(),
         if names.len() == 1 { "" } else { "s" }
     )));
-    let sealing = begin(vault, cloud, compartment, &names)?;
+    let sealing = match begin(vault, cloud, compartment, &names, occasion)? {
+        Begun::Ours(sealing) => sealing,
+        Begun::Elsewhere(left) => {
+            rotated.elsewhere.push(left);
+            return Ok(());
+        }
+    };
     let generation = sealing.header().generation;
     let pending = make_all(vault, cloud, &sealing, &names, rotated)?;
     drop(sealing);
@@ -253,14 +193,41 @@ pub(super) fn fail(
 const HALF: &str =
     "a rotation was left half done: the old keys are in place, and the next run goes on";
 
-/// Takes the next number, and stores the header before any key is made.
+/// What came of the wish to begin.
+enum Begun {
+    Ours(Sealing),
+    Elsewhere(Elsewhere),
+}
+
+/// Takes the next number, which is what several rotators race for, and stores the header before any key is
+/// made.
 fn begin(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     compartment: &Name,
     names: &[Name],
-) -> Result<Sealing, Failure> {
-    let number = free_number(vault, compartment, names)?;
+    occasion: Occasion<'_>,
+) -> Result<Begun, Failure> {
+    loop {
+        let head = vault.journal.head();
+        if let Some(left) = occasion.yields_to(vault, compartment) {
+            return Ok(Begun::Elsewhere(left));
+        }
+        let number = free_number(vault, compartment, names)?;
+        if let Some(sealing) = begin_at(vault, cloud, compartment, number, &head)? {
+            return Ok(Begun::Ours(sealing));
+        }
+    }
+}
+
+/// Begins this generation, unless anything was added to the ledger since `head`.
+fn begin_at(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    compartment: &Name,
+    number: u64,
+    head: &Head,
+) -> Result<Option<Sealing>, Failure> {
     let now = vault.world.clock.now();
     let plan = Plan {
         vault: vault.chain.vault(),
@@ -278,12 +245,14 @@ fn begin(
         manifest: vault.chain.newest_digest(),
         endpoint: cloud.endpoint.clone(),
     };
-    vault.journal.record(now, event)?;
+    if vault.journal.record_at(head, now, vec![event])?.is_none() {
+        return Ok(None);
+    }
     let envelope = sealing.signed_header(&vault.world.station.signer)?;
     let path = key(paths::header(compartment, number))?;
     vault.world.store.create(&path, &envelope.to_bytes()?)?;
     settle::read_header(vault, compartment, number)?;
-    Ok(sealing)
+    Ok(Some(sealing))
 }
 
 /// The next number of a compartment. Nothing may lie where its header and records will: somebody would want
@@ -359,6 +328,7 @@ fn make(
         }
     };
     let definition = settle::credential(vault, name)?.definition.clone();
+    still_ours(vault, &definition.compartment, generation)?;
     let intent = Event::KeyIntended {
         credential: name.clone(),
         generation,
@@ -401,6 +371,33 @@ fn make(
             }
         }
     }
+}
+
+/// The key that an opening would give, and its generation.
+fn in_force(vault: &OpenVault<'_>, name: &Name) -> Option<(AccessKeyId, u64)> {
+    let current = vault.state().credentials.get(name)?.current()?;
+    Some((current.id.clone(), current.generation))
+}
+
+/// A generation that another rotator has followed with one of its own makes no more keys.
+fn still_ours(vault: &OpenVault<'_>, compartment: &Name, generation: u64) -> Result<(), Failure> {
+    let known = vault.state().compartments.get(compartment);
+    if known.is_some_and(|known| known.unfinished == Some(generation)) {
+        return Ok(());
+    }
+    Err(overtaken(&format!(
+        "of {compartment} in generation {generation}"
+    )))
+}
+
+fn overtaken(what: &str) -> Failure {
+    Failure::new(
+        Class::HalfDone,
+        "overtaken",
+        format!("the rotation {what} was taken over by another rotator"),
+        "that one goes on with it; each user keeps a key that is sealed and opens",
+    )
+    .hint("breakglass status")
 }
 
 fn half_done(failure: impl Into<Failure>) -> Failure {
@@ -513,7 +510,16 @@ fn retire_all(
     };
     for (name, fresh) in proved {
         match settle::settle(vault, cloud, &name, Goal::Fresh(generation), grace) {
-            Ok(_) => rotated.credentials.push((name, Outcome::Fresh(fresh))),
+            Ok(_) => match in_force(vault, &name) {
+                Some((current, _)) if current == fresh => {
+                    rotated.credentials.push((name, Outcome::Fresh(fresh)));
+                }
+                Some((_, newer)) if newer > generation => {
+                    let why = "another rotator has put a newer key in its place".to_owned();
+                    rotated.credentials.push((name, Outcome::Skipped(why)));
+                }
+                _ => fail(vault, rotated, &name, overtaken(&format!("of {name}")))?,
+            },
             Err(failure) => {
                 let failure = failure
                     .class(Class::HalfDone)

@@ -310,6 +310,27 @@ impl Scene {
         station
     }
 
+    /// Sets up another station as a rotator of the vault, and comes back to this one. Returns its folder.
+    pub fn second_rotator(&mut self, name: &str) -> PathBuf {
+        let card = self.fingerprint();
+        let first = self.station().to_owned();
+        let second = self.new_station(name);
+        self.go_to(second.clone());
+        self.run(&["trust", &card]).ended(0);
+        let refused = self.run(&["rotate", "--json"]).ended(4).json();
+        let hint = refused["error"]["hints"][0].as_str().expect("a hint");
+        let words: Vec<String> = hint.split(' ').skip(1).map(str::to_owned).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.go_to(first);
+        self.at_terminal(&words, &borrowed(&both_pins())).ended(0);
+        // What it has seen of the vault is up to date.
+        self.go_to(second.clone());
+        self.run(&["status"]);
+        let first = self.path("station");
+        self.go_to(first);
+        second
+    }
+
     /// Pulls the token with this label out. Returns what [`Scene::put_back`] takes.
     pub fn pull(&self, label: &str) -> (PathBuf, PathBuf) {
         // SoftHSM writes the label as it is, blank-padded to 32 bytes.

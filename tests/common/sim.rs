@@ -75,27 +75,50 @@ pub struct Sim {
     made: Cell<u32>,
     foreign: RefCell<BTreeSet<AccessKeyId>>,
     files: RefCell<BTreeMap<String, Vec<u8>>>,
-    anchor: Cell<Option<Remembered>>,
+    stations: Vec<Vec<u8>>,
+    anchors: RefCell<Vec<Remembered>>,
+    /// Which station is running.
+    at: Cell<usize>,
+    /// How far its clock is ahead of the world's.
+    ahead: Cell<f64>,
+    rival: RefCell<Option<Rival>>,
+}
+
+/// Another rotator that comes in the midst of a run, does all of its own, or dies in it.
+#[derive(Debug, Clone)]
+pub struct Rival {
+    /// Before this moment of the run that it meets.
+    pub at: u32,
+    /// What happens to it.
+    pub trouble: Trouble,
+    /// How far its clock is ahead, in seconds.
+    pub ahead: f64,
+    /// Whether it takes over what the other has begun.
+    pub take_over: bool,
 }
 
 /// A founded vault with one credential, to begin many worlds from.
 #[derive(Clone)]
 pub struct Founded {
     files: BTreeMap<String, Vec<u8>>,
-    seed: Vec<u8>,
-    anchor: Remembered,
+    seeds: Vec<Vec<u8>>,
+    anchors: Vec<Remembered>,
 }
 
 impl Founded {
-    /// Reads the folders of a vault and of its station.
-    pub fn read(vault: &Path, station: &Path) -> Self {
+    /// Reads the folders of a vault and of its stations.
+    pub fn read(vault: &Path, stations: &[&Path]) -> Self {
         let mut files = BTreeMap::new();
         gather(vault, "", &mut files);
-        let folder = breakglass::store::StationFolder::new(station.to_owned());
+        let seed = |station: &&Path| fs::read(station.join("station.key")).expect("a key");
+        let anchor = |station: &&Path| {
+            let folder = breakglass::store::StationFolder::new(station.to_path_buf());
+            folder.recall().expect("readable").expect("an anchor")
+        };
         Self {
             files,
-            seed: fs::read(station.join("station.key")).expect("the station has a key"),
-            anchor: folder.recall().expect("readable").expect("an anchor"),
+            seeds: stations.iter().map(seed).collect(),
+            anchors: stations.iter().map(anchor).collect(),
         }
     }
 }
@@ -126,7 +149,11 @@ impl Sim {
             made: Cell::new(0),
             foreign: RefCell::default(),
             files: RefCell::new(founded.files.clone()),
-            anchor: Cell::new(Some(founded.anchor)),
+            stations: founded.seeds.clone(),
+            anchors: RefCell::new(founded.anchors.clone()),
+            at: Cell::new(0),
+            ahead: Cell::new(0.0),
+            rival: RefCell::default(),
         }
     }
 
@@ -135,12 +162,36 @@ impl Sim {
         self.now.set(self.now.get() + seconds as f64);
     }
 
-    /// One run of `rotate`, with this trouble.
-    pub fn rotate(&self, founded: &Founded, trouble: &Trouble) -> Result<(), Failure> {
+    /// One run of `rotate`, with this trouble, into which another station's comes.
+    pub fn rotate_against(&self, trouble: &Trouble, rival: Rival) -> Result<(), Failure> {
+        *self.rival.borrow_mut() = Some(rival);
+        let done = self.rotate(trouble);
+        *self.rival.borrow_mut() = None;
+        done
+    }
+
+    /// The other station's run: all that the one that was interrupted knows stays as it is.
+    fn interrupt(&self, rival: &Rival) {
+        let interrupted = (self.left.get(), self.replies.take());
+        self.at.set(1);
+        self.ahead.set(rival.ahead);
+        let _ = self.run(&rival.trouble, rival.take_over);
+        self.at.set(0);
+        self.ahead.set(0.0);
+        self.left.set(interrupted.0);
+        self.replies.replace(interrupted.1);
+    }
+
+    /// One run of `rotate`, with this trouble. What another rotator has begun is taken over.
+    pub fn rotate(&self, trouble: &Trouble) -> Result<(), Failure> {
+        self.run(trouble, true)
+    }
+
+    fn run(&self, trouble: &Trouble, take_over: bool) -> Result<(), Failure> {
         self.alive.set(true);
         self.left.set(trouble.dies_at);
         *self.replies.borrow_mut() = trouble.replies.iter().rev().copied().collect();
-        let done = self.in_vault(founded, |vault| {
+        let done = self.in_vault(|vault| {
             let cloud = Cloud {
                 keys: self,
                 proof: self,
@@ -152,7 +203,11 @@ impl Sim {
                     lag: Duration::from_secs(LAG),
                 },
             };
-            let rotated = rotate(vault, &cloud, &RotateRequest::default(), &mut Nobody)?;
+            let request = RotateRequest {
+                take_over,
+                ..RotateRequest::default()
+            };
+            let rotated = rotate(vault, &cloud, &request, &mut Nobody)?;
             rotated.failure().map_or(Ok(()), Err)
         });
         self.alive.set(true);
@@ -161,24 +216,23 @@ impl Sim {
     }
 
     /// What an opening would give now, if anything.
-    pub fn current(&self, founded: &Founded) -> Option<AccessKeyId> {
-        let kept = (self.files.borrow().clone(), self.anchor.get());
-        let current = self.in_vault(founded, |vault| {
+    pub fn current(&self) -> Option<AccessKeyId> {
+        let kept = (self.files.borrow().clone(), self.anchors.borrow().clone());
+        let current = self.in_vault(|vault| {
             let mut credentials = vault.state().credentials.values();
             let credential = credentials.next().expect("there is one");
             Ok(credential.current().map(|key| key.id.clone()))
         });
         *self.files.borrow_mut() = kept.0;
-        self.anchor.set(kept.1);
+        *self.anchors.borrow_mut() = kept.1;
         current.expect("the vault is good")
     }
 
     fn in_vault<T>(
         &self,
-        founded: &Founded,
         deed: impl FnOnce(&mut OpenVault<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let seed = SigningSeed::filled(|out| out.copy_from_slice(&founded.seed));
+        let seed = SigningSeed::filled(|out| out.copy_from_slice(&self.stations[self.at.get()]));
         let station = Station {
             name: "station".parse().expect("a name"),
             signer: SoftwareSigner::new(seed),
@@ -194,6 +248,20 @@ impl Sim {
         };
         let mut vault = OpenVault::open(&world)?;
         deed(&mut vault)
+    }
+
+    /// What the ledger says of the credential's keys, for people.
+    pub fn told(&self) -> String {
+        let told = self.in_vault(|vault| {
+            let mut credentials = vault.state().credentials.values();
+            Ok(format!(
+                "{:#?}",
+                credentials
+                    .next()
+                    .map(|known| (&known.keys, &known.intents))
+            ))
+        });
+        told.unwrap_or_else(|failure| failure.to_string())
     }
 
     /// The user's keys as they are: id, and whether it is active.
@@ -273,6 +341,15 @@ impl Sim {
 
     /// A moment at which the process may die. Everything outside takes a little time.
     fn moment(&self) -> bool {
+        let rival = self.rival.take();
+        match rival {
+            Some(rival) if rival.at == 0 => self.interrupt(&rival),
+            Some(rival) => {
+                let at = rival.at - 1;
+                *self.rival.borrow_mut() = Some(Rival { at, ..rival });
+            }
+            None => {}
+        }
         self.now.set(self.now.get() + 0.01);
         match self.left.get() {
             Some(0) => self.alive.set(false),
@@ -299,6 +376,15 @@ impl Sim {
             action: "anything".into(),
             reason: "dead".into(),
         };
+        // AWS takes no request whose time is further off than a quarter of an hour.
+        if self.ahead.get().abs() > 900.0 {
+            let refused = CloudError::Refused {
+                action: "anything".into(),
+                code: "SignatureDoesNotMatch".into(),
+                message: "Signature expired".into(),
+            };
+            return self.outside(dead, || Err(refused));
+        }
         self.outside(dead, deed)
     }
 }
@@ -413,7 +499,7 @@ fn identity(user: &str) -> CallerIdentity {
 
 impl Clock for Sim {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix(self.now.get() as i64)
+        Timestamp::from_unix((self.now.get() + self.ahead.get()) as i64)
     }
 
     fn pause(&self, span: Duration) {
@@ -423,12 +509,12 @@ impl Clock for Sim {
 
 impl Memory for Sim {
     fn recall(&self) -> Result<Option<Remembered>, Forgetful> {
-        Ok(self.anchor.get())
+        Ok(Some(self.anchors.borrow()[self.at.get()]))
     }
 
     fn remember(&self, seen: &Remembered) -> Result<(), Forgetful> {
         self.outside(Forgetful::Unusable("dead".into()), || {
-            self.anchor.set(Some(*seen));
+            self.anchors.borrow_mut()[self.at.get()] = *seen;
             Ok(())
         })
     }

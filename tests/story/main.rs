@@ -15,6 +15,7 @@ mod life;
 mod log;
 mod opening;
 mod people;
+mod rivals;
 mod stations;
 mod watch;
 

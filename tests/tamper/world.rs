@@ -425,7 +425,7 @@ impl Safe {
     pub fn rotate(&self, compartments: &[&str]) -> Result<(), Failure> {
         let request = RotateRequest {
             compartments: compartments.iter().map(|c| name(c)).collect(),
-            due_only: false,
+            ..RotateRequest::default()
         };
         self.open(|vault| {
             let rotated = ops::rotate(vault, &self.cloud(), &request, &mut Crew)?;

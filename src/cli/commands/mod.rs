@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use super::app::App;
 use super::args::{Args, Command, Compartment, Custodian, Policy, Rotator};
 use crate::model::Failure;
+use crate::ops::RotateRequest;
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -57,7 +58,18 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Rotator(Rotator::List) => people::list_rotators(&app),
         Command::Rotator(command) => people::change_rotators(&app, command),
         Command::Credential(command) => credential::run(&app, command),
-        Command::Rotate { compartments, due } => rotate::run(&app, compartments, due),
+        Command::Rotate {
+            compartments,
+            due,
+            take_over,
+        } => {
+            let request = RotateRequest {
+                compartments,
+                due_only: due,
+                take_over,
+            };
+            rotate::run(&app, &request)
+        }
         Command::Unseal(unseal) => unseal::run(&app, unseal),
         Command::Close { incident } => close::run(&app, incident),
         Command::Status => status::run(&app),

@@ -6,17 +6,12 @@ use super::close;
 use crate::cli::app::App;
 use crate::cli::{output, render};
 use crate::model::{Failure, Name};
-use crate::ops::{self, Alarm, Outcome, Reaped, RotateRequest, Rotated};
+use crate::ops::{self, Alarm, Elsewhere, Outcome, Reaped, RotateRequest, Rotated};
 
 /// Rotates.
-pub fn run(app: &App, compartments: Vec<Name>, due_only: bool) -> Result<ExitCode, Failure> {
-    let request = RotateRequest {
-        compartments,
-        due_only,
-    };
-    let rotated = app.in_vault_with_aws(|vault, cloud, terminal| {
-        ops::rotate(vault, cloud, &request, terminal)
-    })?;
+pub fn run(app: &App, request: &RotateRequest) -> Result<ExitCode, Failure> {
+    let rotated = app
+        .in_vault_with_aws(|vault, cloud, terminal| ops::rotate(vault, cloud, request, terminal))?;
     if let Some(failure) = rotated.failure() {
         // Standard output is empty where something failed; what became of each is talk.
         if !app.json() {
@@ -45,6 +40,9 @@ pub fn text(rotated: &Rotated) -> String {
         text.push_str(&format!(
             "{name}: it is not known when its keys were last used: {failure}\n"
         ));
+    }
+    for left in &rotated.elsewhere {
+        text.push_str(&format!("{}\n", left.failure()));
     }
     text.push_str(&of_credentials(rotated));
     text
@@ -107,6 +105,10 @@ pub fn document(rotated: &Rotated) -> serde_json::Value {
             rotated.alarms.iter().map(of_alarm).collect::<Vec<_>>(),
         ),
         (
+            "elsewhere",
+            rotated.elsewhere.iter().map(of_elsewhere).collect(),
+        ),
+        (
             "reaped",
             rotated.reaped.iter().map(reaped_document).collect(),
         ),
@@ -129,6 +131,10 @@ pub fn document(rotated: &Rotated) -> serde_json::Value {
 
 fn of_alarm(alarm: &Alarm) -> serde_json::Value {
     serde_json::json!({ "name": alarm.credential, "key": alarm.key, "used": alarm.used })
+}
+
+fn of_elsewhere(left: &Elsewhere) -> serde_json::Value {
+    serde_json::json!({ "compartment": left.compartment, "rotator": left.rotator, "until": left.until })
 }
 
 fn reaped_document(reaped: &Reaped) -> serde_json::Value {

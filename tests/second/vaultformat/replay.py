@@ -31,9 +31,9 @@ class Credential:
         self.intended = set()  # generations of intents that came to nothing so far
 
     def newest(self):
-        """The id of the key in force that was sealed last, or None."""
+        """The id of the key in force of the highest generation, of several that sealed last, or None."""
         known = [name for name, key in self.keys.items() if key.in_force]
-        return known[-1] if known else None
+        return max(reversed(known), key=lambda name: self.keys[name].generation, default=None)
 
 
 class State(Joined, Incidents):
