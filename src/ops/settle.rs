@@ -42,10 +42,13 @@ pub(super) fn settle(
     let mut waiting = Waiting::default();
     for _ in 0..MOST_STEPS {
         let (credential, head, listed, step) = loop {
+            // The ledger is read after IAM: a key that another rotator has just made must not be taken for
+            // somebody else's.
+            let user = credential(vault, name)?.definition.user.clone();
+            let listed = waiting.believed(cloud.keys.list(&user)?);
             vault.journal.reload()?;
             let head = vault.journal.head();
             let credential = credential(vault, name)?.clone();
-            let listed = waiting.believed(cloud.keys.list(&credential.definition.user)?);
             let times = waiting.times(vault, cloud, grace);
             match next_step(&credential, &listed, goal, &times) {
                 Step::Wait => waiting.pause(vault, cloud),
