@@ -31,6 +31,8 @@ pub enum Deed {
     Later,
     /// Closing an incident in which a key was opened.
     Close,
+    /// A scheduled run that finds such an incident past its lease.
+    Reap,
 }
 
 /// A scene before a deed, and the way back to it.
@@ -62,7 +64,7 @@ impl Bench {
         let users = &USERS[..credentials];
         let mut scene = match deed {
             Deed::First => Scene::founded(users),
-            Deed::Later | Deed::Close => Scene::sealed(users),
+            Deed::Later | Deed::Close | Deed::Reap => Scene::sealed(users),
         };
         if deed == Deed::First {
             scene.add(users);
@@ -71,6 +73,10 @@ impl Bench {
         if deed == Deed::Close {
             scene.unseal(&users[..1], &["true"]).ended(0);
             command = vec!["close".to_owned(), scene.open_incidents()[0].clone()];
+        }
+        if deed == Deed::Reap {
+            open_for_a_second(&scene, users[0]);
+            command.push("--due".to_owned());
         }
         let proxy = Proxy::start(scene.server());
         let to_proxy = ("AWS_ENDPOINT_URL".into(), proxy.endpoint().into());
@@ -82,7 +88,8 @@ impl Bench {
             .iter()
             .filter_map(|user| Some(((*user).to_owned(), scene.keys_of(user).first()?.0.clone())))
             .collect();
-        let exposed = (deed == Deed::Close).then(|| sealed[users[0]].clone());
+        let opened = matches!(deed, Deed::Close | Deed::Reap);
+        let exposed = opened.then(|| sealed[users[0]].clone());
         Self {
             scene,
             proxy,
@@ -332,6 +339,16 @@ impl Bench {
             Err(format!("{}: {seen}", args.join(" ")))
         }
     }
+}
+
+/// An opening whose lease is over when this returns.
+fn open_for_a_second(scene: &Scene, user: &str) {
+    let args = [
+        "unseal", user, "--reason", "INC-42", "--for", "1s", "--", "true",
+    ];
+    let pins = scene::both_pins();
+    scene.at_terminal(&args, &scene::borrowed(&pins)).ended(0);
+    thread::sleep(Duration::from_secs(2));
 }
 
 /// What `status` says would be opened: the key and its generation.
