@@ -135,9 +135,10 @@ fn spent_keys(credential: &CredentialState) -> impl Iterator<Item = (&KeyState, 
 }
 
 fn verdict(credential: &CredentialState, key: &KeyState) -> Option<Spent> {
-    let replaced = credential
-        .current()
-        .is_some_and(|current| current.id != key.id && current.generation > key.generation);
+    // Somebody who began to retire it may have died before it was done; it is opened no more.
+    let replaced = credential.current().is_some_and(|current| {
+        current.id != key.id && (current.generation > key.generation || key.retiring)
+    });
     if replaced {
         return Some(Spent::Superseded);
     }

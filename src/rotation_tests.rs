@@ -144,6 +144,22 @@ fn the_old_key_stays_until_the_new_one_is_committed() {
     assert_eq!(step(&c, &[("BBB", true)], Goal::Fresh(2)), Step::Done);
 }
 
+/// Another rotator took it for unproved, began to retire it and died; then it was committed.
+#[test]
+fn what_somebody_began_to_retire_goes_where_another_opens() {
+    let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
+    c.keys[1].retiring = true;
+    let ids = [("AAA", true), ("BBB", true)];
+    assert_eq!(
+        step(&c, &ids, Goal::Settle),
+        Step::Deactivate(id("BBB"), Spent::Superseded)
+    );
+    // Nothing else opens: it stays.
+    c.keys[0].deactivated = Some(long_ago());
+    let ids = [("AAA", false), ("BBB", true)];
+    assert_eq!(step(&c, &ids, Goal::Settle), Step::Done);
+}
+
 #[test]
 fn the_grace_holds_until_the_place_is_needed() {
     let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
