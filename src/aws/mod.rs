@@ -4,12 +4,14 @@
 //! outside this folder. The SDK retries nothing: `client` does, because only it can tell a person
 //! honestly whether an earlier try may have been done.
 
+mod bucket;
 mod client;
 mod errors;
 mod iam;
 mod settings;
 mod sts;
 
+pub use bucket::bucket_access;
 pub use client::Aws;
 pub use iam::REVOKE_POLICY;
 pub use settings::{AwsSettings, Patience, ProfileFiles};

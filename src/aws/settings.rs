@@ -20,7 +20,7 @@ use aws_types::service_config::ServiceConfigKey;
 use crate::ports::CloudError;
 
 /// The region where none is set: IAM is global and lives here.
-const HOME_REGION: &str = "us-east-1";
+pub(super) const HOME_REGION: &str = "us-east-1";
 
 /// How AWS is reached. What is `None` is taken from the standard environment and profiles
 /// (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_IAM`, `AWS_ENDPOINT_URL_STS`, …).

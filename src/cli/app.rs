@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::args::Globals;
 use super::config::Config;
+use super::home::{self, Home};
 use super::terminal::Terminal;
-use crate::aws::{Aws, AwsSettings};
+use crate::aws::{Aws, AwsSettings, bucket_access};
 use crate::crypto::SoftwareSigner;
 use crate::model::{Class, Failure, Name};
 use crate::ops::{Cloud, OpenVault, Station, World};
-use crate::ports::{Notice, Operator, Store, StoreError};
-use crate::store::{DirStore, SplitStore, StationFolder};
+use crate::ports::{Notice, Operator, Store};
+use crate::store::{BucketAccess, BucketPlace, BucketStore, SplitStore, StationFolder};
 use crate::system::{SystemClock, SystemEntropy};
 use crate::token::AllTokens;
 use crate::token::piv::PivProvider;
@@ -79,13 +80,35 @@ impl App {
         self.store_at(&self.vault_path()?)
     }
 
-    /// The same of a vault in this folder.
+    /// The same of a vault at this place.
     pub fn store_at(&self, path: &Path) -> Result<Box<dyn Store>, Failure> {
-        let vault = vault_in(path)?;
+        let folder = match (Home::of(path)?, self.ledger_path()) {
+            (Home::Bucket(_), Some(ledger)) => return Err(home::not_split(ledger)),
+            (Home::Bucket(place), None) => return Ok(Box::new(self.bucket(&place)?)),
+            (Home::Folder(path), _) => path,
+        };
+        let vault = home::folder(&folder)?;
         Ok(match self.ledger_path() {
             None => Box::new(vault),
             Some(path) => Box::new(SplitStore::open(vault, SplitStore::medium(path)?)?),
         })
+    }
+
+    /// A place in an object store. Nothing is sent yet.
+    pub fn bucket(&self, place: &BucketPlace) -> Result<BucketStore, Failure> {
+        let (own, common) = (&self.config.store, &self.config.aws);
+        let (credentials, region, endpoint) = bucket_access(AwsSettings {
+            profile: own.profile.clone().or_else(|| common.profile.clone()),
+            region: own.region.clone().or_else(|| common.region.clone()),
+            endpoint: own.endpoint.clone(),
+            ..AwsSettings::default()
+        })?;
+        let access = BucketAccess {
+            credentials,
+            region,
+            endpoint,
+        };
+        Ok(BucketStore::open(place, access)?)
     }
 
     /// Refuses what changes more than the ledger, where only that is written.
@@ -113,9 +136,9 @@ impl App {
         (self.config.vault.as_deref(), self.config.ledger.as_deref())
     }
 
-    /// The vault's own folder.
-    pub fn vault_folder(&self) -> Result<DirStore, Failure> {
-        vault_in(&self.vault_path()?)
+    /// The vault by itself, wherever its ledger goes on.
+    pub fn vault_home(&self) -> Result<Home, Failure> {
+        Home::of(&self.vault_path()?)
     }
 
     /// All tokens: YubiKeys, and those of the PKCS#11 modules.
@@ -303,22 +326,6 @@ impl App {
             };
             deed(vault, &cloud, terminal)
         })
-    }
-}
-
-fn vault_in(path: &Path) -> Result<DirStore, Failure> {
-    match DirStore::open(path) {
-        Err(StoreError::NotFound(_)) => Err(Failure::new(
-            Class::Failed,
-            "vault-missing",
-            format!(
-                "there is no folder {}, where the vault should be",
-                path.display()
-            ),
-            "nothing was changed",
-        )
-        .hint("is the disk or share with the vault connected? is it another folder? --vault DIR")),
-        opened => Ok(opened?),
     }
 }
 

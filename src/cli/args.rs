@@ -28,7 +28,7 @@ something is overdue, open or in the way, \
 /// What every command takes.
 #[derive(Debug, ClapArgs)]
 pub struct Globals {
-    /// The vault's folder [default: the one in the station's config.toml]
+    /// The vault's folder, or s3://BUCKET/PREFIX [default: the one in the station's config.toml]
     #[arg(
         long,
         global = true,

@@ -17,7 +17,7 @@ pub struct Config {
     /// This machine's name in the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// The vault's folder.
+    /// The vault's folder, or its place in an object store: `s3://BUCKET/PREFIX`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault: Option<PathBuf>,
     /// The folder that takes what is added to the ledger, where the vault is a copy that nothing is written to.
@@ -29,6 +29,9 @@ pub struct Config {
     /// How AWS is reached.
     #[serde(default, skip_serializing_if = "is_default")]
     pub aws: Aws,
+    /// How the vault's object store is reached, where it is in one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub store: Aws,
     /// How patiently AWS is asked for proof.
     #[serde(default, skip_serializing_if = "is_default")]
     pub proof: Proof,
@@ -48,11 +51,11 @@ pub struct Module {
     pub folder: Option<PathBuf>,
 }
 
-/// `[aws]`: what is left out is taken from the standard environment and profiles.
+/// `[aws]` and `[store]`: what is left out is taken from the standard environment and profiles.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aws {
-    /// The rotator's profile.
+    /// The profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// The region.

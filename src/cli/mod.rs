@@ -8,6 +8,7 @@ pub mod config;
 pub mod escape;
 mod fold;
 mod harden;
+mod home;
 mod output;
 mod render;
 mod signals;

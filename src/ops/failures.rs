@@ -86,6 +86,14 @@ impl From<StoreError> for Failure {
             .hint("make room, or mount the vault read-write, and run the same command again"),
             StoreError::Locked(_) => Self::new(Class::Failed, "vault-busy", text, UNCHANGED)
                 .hint("wait until the other run has ended, then run the same command again"),
+            StoreError::Unreliable(..) => Self::new(
+                Class::Refused,
+                "store-unreliable",
+                text,
+                "nothing was written to the ledger: two writers could have overwritten each other's entries",
+            )
+            .hint("use a store with conditional writes that hold: docs/operations.md names some")
+            .hint("has the bucket versioning, on a store that ignores conditions then? use one without"),
             StoreError::Stray(..) => stray(text),
             StoreError::Failed(..) => Self::new(Class::Failed, "vault-unreadable", text, UNCHANGED)
                 .hint("see that the disk or share is there and that you may read it; then run the same command again"),

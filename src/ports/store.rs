@@ -84,6 +84,9 @@ pub enum StoreError {
     /// It counts as not written, even if it should turn up later.
     #[error("{0} cannot be written: {1}")]
     Unwritable(String, String),
+    /// The store does not keep the one promise that it is asked for: the place, and what it did.
+    #[error("{0} is no store for a vault: {1}")]
+    Unreliable(String, String),
     /// Anything else that the system said. Of a writing it does not say whether the object is there now.
     #[error("{0}: {1}")]
     Failed(String, String),

@@ -1,6 +1,7 @@
 //! Where the vault lies: adapters of the [`Store`](crate::ports::Store) port.
 
 mod archive;
+mod bucket;
 mod dir;
 mod file;
 mod folder;
@@ -8,6 +9,7 @@ mod shelf;
 mod split;
 mod station;
 
+pub use bucket::{BucketAccess, BucketPlace, BucketStore, NotAPlace};
 pub use dir::{DirLock, DirStore};
 pub use shelf::Shelf;
 pub use split::SplitStore;

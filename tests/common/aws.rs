@@ -44,6 +44,23 @@ pub struct Proxy {
     _folder: TempDir,
 }
 
+/// A running object store with the bucket `vault`.
+pub struct ObjectStore {
+    process: Process,
+    _folder: TempDir,
+}
+
+/// How an object store does conditional writes.
+#[derive(Debug, Clone, Copy)]
+pub enum Conditions {
+    /// As S3 does.
+    Hold,
+    /// It does not look at them.
+    Ignored,
+    /// It looks first and writes later: only writers at the same time see the difference.
+    Late,
+}
+
 struct Process {
     child: Child,
     port: u16,
@@ -251,6 +268,54 @@ impl Proxy {
         let log = http(self.process.port, "GET", "/_proxy/log", "");
         let log = log.as_array().expect("a log").clone();
         log.iter().filter(|entry| entry["action"] == action).count()
+    }
+}
+
+impl ObjectStore {
+    /// Starts one.
+    pub fn start(conditions: Conditions) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let conditions = match conditions {
+            Conditions::Hold => "hold",
+            Conditions::Ignored => "ignored",
+            Conditions::Late => "late",
+        };
+        let options = ["--conditions", conditions];
+        Self {
+            process: Process::start("object_store.py", &options, folder.path()),
+            _folder: folder,
+        }
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.process.port)
+    }
+
+    /// Orders a fault for the `nth` (from 1) such request from now on, and `times` in a row, where `part` stands
+    /// in its path or query.
+    pub fn arm(&self, method: &str, part: &str, fault: &str, nth: u32, times: u32) {
+        let order = serde_json::json!({
+            "method": method, "part": part, "fault": fault, "nth": nth, "times": times,
+        });
+        http(self.process.port, "POST", "/_store/arm", &order.to_string());
+    }
+
+    /// An object that cannot be read any more: its name in the bucket.
+    pub fn hide(&self, name: &str) {
+        let path = serde_json::json!(format!("/vault/{name}")).to_string();
+        http(self.process.port, "POST", "/_store/hide", &path);
+    }
+
+    /// Forgets orders, the log, and what is hidden.
+    pub fn reset(&self) {
+        http(self.process.port, "POST", "/_store/reset", "");
+    }
+
+    /// The requests since the last reset: method, path, and what was done to each.
+    pub fn log(&self) -> Vec<serde_json::Value> {
+        let log = http(self.process.port, "GET", "/_store/log", "");
+        log.as_array().expect("a log").clone()
     }
 }
 

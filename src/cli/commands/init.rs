@@ -1,15 +1,18 @@
 //! `breakglass init`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::roots;
 use crate::cli::app::App;
 use crate::cli::args::{self, Init};
 use crate::cli::config::{Config, Module};
+use crate::cli::home::Home;
 use crate::cli::output;
 use crate::format::{Policy, Thresholds};
 use crate::model::{Class, Failure, Name, Role};
 use crate::ops::{Founded, Founder, Founding, found};
+use crate::ports::Store;
 use crate::store::DirStore;
 
 /// Founds a vault.
@@ -20,19 +23,22 @@ pub fn run(app: &App, init: Init) -> Result<ExitCode, Failure> {
         .clone()
         .map_or_else(|| app.station_name(), Ok)?;
     let founding = founding(init)?;
-    let is_new = std::fs::symlink_metadata(&path).is_err();
-    let store = DirStore::found(&path)?;
-    let founded = app
-        .in_world(&store, name.clone(), |world, terminal| {
+    let found_in = |store: &dyn Store| {
+        app.in_world(store, name.clone(), |world, terminal| {
             found(world, &founding, terminal)
         })
-        .inspect_err(|_| {
-            // Only if it is empty still: nothing was founded then, and nothing of it is to be left.
-            if is_new {
-                let _ = std::fs::remove_dir(&path);
-            }
-        })?;
-    save_config(app, name, &path)?;
+    };
+    let home = app.vault_home()?;
+    let founded = match &home {
+        Home::Folder(path) => in_folder(path, found_in)?,
+        Home::Bucket(place) => {
+            let store = app.bucket(place)?;
+            store.require_empty()?;
+            store.probe()?;
+            found_in(&store)?
+        }
+    };
+    save_config(app, name, &home)?;
     if app.json() {
         output::json(&serde_json::json!({
             "vault": founded.manifest.vault,
@@ -43,6 +49,20 @@ pub fn run(app: &App, init: Init) -> Result<ExitCode, Failure> {
         output::text(&card(&founded, &path.display().to_string()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn in_folder(
+    path: &Path,
+    found_in: impl FnOnce(&dyn Store) -> Result<Founded, Failure>,
+) -> Result<Founded, Failure> {
+    let is_new = std::fs::symlink_metadata(path).is_err();
+    let store = DirStore::found(path)?;
+    found_in(&store).inspect_err(|_| {
+        // Only if it is empty still: nothing was founded then, and nothing of it is to be left.
+        if is_new {
+            let _ = std::fs::remove_dir(path);
+        }
+    })
 }
 
 fn founding(init: Init) -> Result<Founding, Failure> {
@@ -90,7 +110,7 @@ fn gather(founders: &mut Vec<Founder>, role: Role, given: Vec<args::Founder>) {
 }
 
 /// What the next commands need to know is written down, unless somebody wrote a configuration already.
-fn save_config(app: &App, name: Name, vault: &std::path::Path) -> Result<(), Failure> {
+fn save_config(app: &App, name: Name, vault: &Home) -> Result<(), Failure> {
     let unusable = |what: String| {
         Failure::new(
             Class::HalfDone,
@@ -100,7 +120,7 @@ fn save_config(app: &App, name: Name, vault: &std::path::Path) -> Result<(), Fai
         )
         .hint("give --vault and --module with every command, or write config.toml by hand")
     };
-    let absolute = std::path::absolute(vault).map_err(|e| unusable(e.to_string()))?;
+    let absolute = vault.lasting().map_err(|e| unusable(e.to_string()))?;
     let module = app.named_modules().iter().map(|path| Module {
         path: path.clone(),
         profile: None,

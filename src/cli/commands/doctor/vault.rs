@@ -1,6 +1,7 @@
 //! The vault, its ledger, and what this station remembers of it.
 
 use crate::cli::app::App;
+use crate::cli::home::{self, Home};
 use crate::crypto::SoftwareSigner;
 use crate::model::Failure;
 use crate::ops::{self, Finding, Level, Papers};
@@ -91,7 +92,10 @@ fn anchor(seen: Option<&Remembered>) -> Finding {
 
 /// The vault, and whether the folder for its ledger is still to be made: then it is not looked at.
 fn store(app: &App) -> Result<(Box<dyn Store>, bool), Failure> {
-    let vault = app.vault_folder()?;
+    let vault = match app.vault_home()? {
+        Home::Folder(path) => home::folder(&path)?,
+        Home::Bucket(_) => return Ok((app.store()?, true)),
+    };
     let Some(path) = app.ledger_path() else {
         return Ok((Box::new(vault), true));
     };
