@@ -53,8 +53,10 @@ fn may_import(from: &str, to: &str) -> bool {
 const CRATES: [(&str, &[&str]); 12] = [
     ("clap*", &["cli"]),
     ("rpassword", &["cli"]),
-    ("tokio", &["aws"]),
+    ("tokio", &["aws", "store"]),
+    ("aws_credential_types", &["aws", "store"]),
     ("aws_*", &["aws"]),
+    ("futures_util", &["store"]),
     ("cryptoki*", &["token"]),
     ("yubikey", &["token"]),
     ("pcsc", &["token"]),
