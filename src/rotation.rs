@@ -19,7 +19,7 @@ pub const KEYS_PER_USER: usize = 2;
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// What a run wants of a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Goal {
     /// Finish what was begun and clear away what is not needed.
     Settle,
@@ -273,9 +273,12 @@ impl View<'_> {
     }
 
     /// A key that another has replaced is deactivated, and deleted when the grace is over or its place is
-    /// needed.
+    /// needed; without any grace it is deleted as it is, because nobody could make it active again in between.
     fn spent(&self) -> Option<Step> {
         spent_keys(self.credential).find_map(|(key, why)| {
+            if self.times.grace.is_zero() {
+                return Some(Step::Delete(key.id.clone(), why));
+            }
             let Some(deactivated) = key.deactivated else {
                 return Some(Step::Deactivate(key.id.clone(), why));
             };

@@ -127,12 +127,12 @@ fn the_old_key_stays_until_the_new_one_is_committed() {
     // The new one was sealed by a run that died before its proof: it goes, not the proved one.
     assert_eq!(
         step(&c, &ids, Goal::Settle),
-        Step::Deactivate(id("BBB"), Spent::Unproved)
+        Step::Delete(id("BBB"), Spent::Unproved)
     );
     c.keys[1] = key("BBB", 2, true);
     assert_eq!(
         step(&c, &ids, Goal::Fresh(2)),
-        Step::Deactivate(id("AAA"), Spent::Superseded)
+        Step::Delete(id("AAA"), Spent::Superseded)
     );
     c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
     let ids = [("AAA", false), ("BBB", true)];
@@ -163,16 +163,19 @@ fn what_somebody_began_to_retire_goes_where_another_opens() {
 #[test]
 fn the_grace_holds_until_the_place_is_needed() {
     let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
-    c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
-    let ids = listed(&[("AAA", false), ("BBB", true)]);
     let hour = Duration::from_secs(3600);
-    let step = |goal, seconds| {
+    let step = |c: &CredentialState, active, goal, seconds| {
         let times = Times {
             grace: hour,
             ..at(NOW + seconds)
         };
-        next_step(&c, &ids, goal, &times)
+        let ids = listed(&[("AAA", active), ("BBB", true)]);
+        next_step(c, &ids, goal, &times)
     };
+    let deactivate = Step::Deactivate(id("AAA"), Spent::Superseded);
+    assert_eq!(step(&c, true, Goal::Fresh(2), 0), deactivate);
+    c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
+    let step = |goal, seconds| step(&c, false, goal, seconds);
     assert_eq!(step(Goal::Fresh(2), 60), Step::Done);
     let delete = Step::Delete(id("AAA"), Spent::Superseded);
     assert_eq!(step(Goal::Fresh(2), 3600), delete);
@@ -190,7 +193,7 @@ fn one_sealed_key_stays_active_though_none_was_ever_proved() {
     let ids = [("AAA", true), ("BBB", true)];
     assert_eq!(
         step(&c, &ids, Goal::Fresh(3)),
-        Step::Deactivate(id("AAA"), Spent::Unproved)
+        Step::Delete(id("AAA"), Spent::Unproved)
     );
 }
 
@@ -228,8 +231,8 @@ fn a_key_that_is_too_new_to_be_listed_is_not_missed() {
     let c = credential(vec![key("AAA", 1, true), fresh], None);
     let only_old = [("AAA", true)];
     // The ledger knows better than the list: the old key is replaced, and the new one is not gone.
-    let deactivate = Step::Deactivate(id("AAA"), Spent::Superseded);
-    assert_eq!(step_at(&c, &only_old, Goal::Settle, NOW + 5), deactivate);
+    let delete = Step::Delete(id("AAA"), Spent::Superseded);
+    assert_eq!(step_at(&c, &only_old, Goal::Settle, NOW + 5), delete);
     let missing = Step::RecordMissing(id("BBB"));
     assert_eq!(step_at(&c, &only_old, Goal::Settle, LATER), missing);
 }

@@ -33,10 +33,14 @@ fn a_key_lives_and_dies() {
             .created
             .is_some_and(|time| time.unix() > 1_700_000_000)
     );
-    assert_eq!(aws.last_used(&first.id), Ok(None));
+    assert_eq!(aws.last_used(&deploy, &first.id), Ok(None));
     let answer = aws.identify(&first.id, &first.secret).expect("an answer");
     assert!(is_user(&answer, "deploy-emergency"), "{answer:?}");
-    assert!(aws.last_used(&first.id).expect("an answer").is_some());
+    assert!(
+        aws.last_used(&deploy, &first.id)
+            .expect("an answer")
+            .is_some()
+    );
     assert_eq!(aws.probe(&first.id), Ok(ProbeAnswer::Accepted));
 
     let second = aws.create(&deploy).expect("a second key");

@@ -5,18 +5,17 @@ mod aws;
 
 use std::time::Duration;
 
-use aws::{Lane, ROTATOR, Server};
+use aws::{Lane, ROTATOR, Server, user};
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::{BehaviorVersion, Region};
 use breakglass::aws::{Aws, AwsSettings};
-use breakglass::model::UserName;
 use breakglass::ports::{
-    AccessKeys, Clock, CloudError, KeyProof, NewAccessKey, ProbeAnswer, ProofAnswer,
+    AccessKeys, Clock, CloudError, IamUser, KeyProof, NewAccessKey, ProbeAnswer, ProofAnswer,
 };
 use breakglass::system::SystemClock;
 
-fn deploy() -> UserName {
-    "deploy-emergency".parse().expect("a user name")
+fn deploy() -> IamUser {
+    user("deploy-emergency")
 }
 
 #[test]
@@ -50,9 +49,7 @@ fn a_key_lives_and_dies_here_too() {
 #[test]
 fn another_users_keys_are_not_ours_to_see() {
     let server = Server::start(Lane::Ministack, "deploy-emergency", &[]);
-    let error = server
-        .as_profile(ROTATOR)
-        .list(&"admin".parse().expect("a user name"));
+    let error = server.as_profile(ROTATOR).list(&user("admin"));
     assert!(
         matches!(&error, Err(CloudError::Denied { who, action, resource })
             if who.ends_with(":user/breakglass-rotator")

@@ -190,7 +190,7 @@ fn a_planted_import_is_found() {
         ("model", "use crate::surprise;"),
         ("surprise", "use std::fmt;"),
         ("ops::unseal", "use tokio::runtime;"),
-        ("store::object", "fn f() { ::tokio::spawn(x) }"),
+        ("token::piv", "fn f() { ::tokio::spawn(x) }"),
         ("ops::unseal", "#[derive(clap::Parser)] struct A;"),
         ("ops::unseal", "use {rpassword as quiet};"),
         ("crypto::sealing", "use rsa::{pkcs1v15, RsaPrivateKey};"),

@@ -19,7 +19,7 @@ pub fn bucket_access(
         .enable_all()
         .build()
         .map_err(|error| unusable(error.to_string()))?;
-    let config = runtime.block_on(load(settings));
+    let config = runtime.block_on(load(&settings));
     let credentials = config.credentials_provider();
     let credentials =
         credentials.ok_or_else(|| CloudError::Credentials("there are none".to_owned()))?;

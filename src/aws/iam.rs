@@ -1,13 +1,18 @@
 //! Access keys, by the IAM API (version 2010-05-08).
 
+use aws_credential_types::Credentials;
+use aws_sdk_iam::config::{Builder, Config, IdentityCache};
 use aws_sdk_iam::operation::create_access_key::CreateAccessKeyOutput;
 use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
 use zeroize::Zeroizing;
 
-use super::client::{Aws, Repeat};
+use super::client::{Api, Ask, Aws, Repeat, Signer};
 use super::errors::Call;
-use crate::model::{AccessKeyId, Timestamp, UserName};
-use crate::ports::{AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, LastUse, NewAccessKey};
+use crate::model::{AccessKeyId, AccountId, Timestamp, UserName};
+use crate::ports::{
+    AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, IamUser, KeyEnd, LastUse, NewAccessKey,
+    Take,
+};
 use crate::secret::AccessKeySecret;
 
 /// The name of the inline policy by which [`AccessKeys::deny_sessions`] denies old sessions.
@@ -16,98 +21,162 @@ pub const REVOKE_POLICY: &str = "breakglass-revoke-sessions";
 /// More pages of access keys than this are not an answer of AWS's (a user has two keys).
 const PAGES_MAX: usize = 20;
 
-impl AccessKeys for Aws {
-    fn rotator(&self) -> Result<CallerIdentity, CloudError> {
-        self.who_asks()
-    }
-
-    fn list(&self, user: &UserName) -> Result<Vec<AccessKeyInfo>, CloudError> {
-        let call = Call {
-            action: "iam:ListAccessKeys",
-            user: Some(user),
-            key: None,
-        };
+impl Aws {
+    async fn list_keys(&self, user: &IamUser) -> Result<Vec<AccessKeyInfo>, CloudError> {
+        let (ask, signer) = asked("iam:ListAccessKeys", user, None);
         let mut keys = Vec::new();
         let mut marker = None;
         for _ in 0..PAGES_MAX {
-            let page = self.call(&call, Repeat::Harmless, || {
-                self.iam
-                    .list_access_keys()
-                    .user_name(user.as_str())
-                    .set_marker(marker.clone())
-                    .send()
-            })?;
+            let page = self
+                .ask(&ask, &signer, |credentials| {
+                    self.iam
+                        .list_access_keys()
+                        .user_name(user.name.as_str())
+                        .set_marker(marker.clone())
+                        .customize()
+                        .config_override(as_iam(credentials))
+                        .send()
+                })
+                .await?;
             for listed in page.access_key_metadata() {
-                keys.push(key_info(&call, user, listed)?);
+                keys.push(key_info(&ask.call, &user.name, listed)?);
             }
             if !page.is_truncated() {
                 return Ok(keys);
             }
             marker = page.marker().map(str::to_owned);
             if marker.is_none() {
-                return Err(call.unclear("a page says that there is more, and not where"));
+                return Err(ask
+                    .call
+                    .unclear("a page says that there is more, and not where"));
             }
         }
-        Err(call.unclear("the list of access keys does not end"))
+        Err(ask.call.unclear("the list of access keys does not end"))
     }
 
-    fn create(&self, user: &UserName) -> Result<NewAccessKey, CloudError> {
-        let call = Call {
-            action: "iam:CreateAccessKey",
-            user: Some(user),
-            key: None,
-        };
-        let answer = self.call(&call, Repeat::Never, || {
-            self.iam.create_access_key().user_name(user.as_str()).send()
-        })?;
-        new_key(&call, user, answer)
+    async fn create_key(&self, user: &IamUser) -> Result<NewAccessKey, CloudError> {
+        let (mut ask, signer) = asked("iam:CreateAccessKey", user, None);
+        ask.repeat = Repeat::Never;
+        let answer = self
+            .ask(&ask, &signer, |credentials| {
+                self.iam
+                    .create_access_key()
+                    .user_name(user.name.as_str())
+                    .customize()
+                    .config_override(as_iam(credentials))
+                    .send()
+            })
+            .await?;
+        new_key(&ask.call, &user.name, answer)
     }
 
-    fn deactivate(&self, user: &UserName, key: &AccessKeyId) -> Result<(), CloudError> {
-        let call = Call {
-            action: "iam:UpdateAccessKey",
-            user: Some(user),
-            key: Some(key),
-        };
-        self.call(&call, Repeat::Harmless, || {
+    async fn deactivate_key(&self, user: &IamUser, key: &AccessKeyId) -> Result<(), CloudError> {
+        let (ask, signer) = asked("iam:UpdateAccessKey", user, Some(key));
+        self.ask(&ask, &signer, |credentials| {
             self.iam
                 .update_access_key()
-                .user_name(user.as_str())
+                .user_name(user.name.as_str())
                 .access_key_id(key.as_str())
                 .status(StatusType::Inactive)
+                .customize()
+                .config_override(as_iam(credentials))
                 .send()
-        })?;
+        })
+        .await?;
         Ok(())
     }
 
-    fn delete(&self, user: &UserName, key: &AccessKeyId) -> Result<(), CloudError> {
-        let call = Call {
-            action: "iam:DeleteAccessKey",
-            user: Some(user),
-            key: Some(key),
-        };
-        self.call(&call, Repeat::Harmless, || {
+    async fn delete_key(&self, user: &IamUser, key: &AccessKeyId) -> Result<(), CloudError> {
+        let (ask, signer) = asked("iam:DeleteAccessKey", user, Some(key));
+        self.ask(&ask, &signer, |credentials| {
             self.iam
                 .delete_access_key()
-                .user_name(user.as_str())
+                .user_name(user.name.as_str())
                 .access_key_id(key.as_str())
+                .customize()
+                .config_override(as_iam(credentials))
                 .send()
-        })?;
+        })
+        .await?;
         Ok(())
     }
 
-    fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
-        let call = Call {
-            action: "iam:GetAccessKeyLastUsed",
-            user: None,
-            key: Some(key),
-        };
-        let answer = self.call(&call, Repeat::Harmless, || {
+    async fn end_key(&self, end: &KeyEnd) -> Result<(), CloudError> {
+        match end.delete {
+            true => self.delete_key(&end.user, &end.key).await,
+            false => self.deactivate_key(&end.user, &end.key).await,
+        }
+    }
+}
+
+/// A call on a user, or on a key of the user, that may be repeated; and who signs it.
+fn asked<'a>(
+    action: &'static str,
+    user: &'a IamUser,
+    key: Option<&'a AccessKeyId>,
+) -> (Ask<'a>, Signer) {
+    let ask = Ask {
+        call: Call {
+            action,
+            user: Some(&user.name),
+            key,
+        },
+        repeat: Repeat::Harmless,
+        api: Api::Iam,
+        account: Some(&user.account),
+    };
+    (ask, Signer::In(user.account.clone()))
+}
+
+/// A call with these credentials, or as the client is set up.
+fn as_iam(credentials: Option<Credentials>) -> Builder {
+    let config = Config::builder();
+    match credentials {
+        // They are at hand, and are not to outlive the call in a cache.
+        Some(credentials) => config
+            .credentials_provider(credentials)
+            .identity_cache(IdentityCache::no_cache()),
+        None => config,
+    }
+}
+
+impl AccessKeys for Aws {
+    fn rotator(&self) -> Result<CallerIdentity, CloudError> {
+        self.wait(self.own())
+    }
+
+    fn reaches(&self, account: &AccountId) -> Result<(), CloudError> {
+        self.leads_into(account)
+    }
+
+    fn list(&self, user: &IamUser) -> Result<Vec<AccessKeyInfo>, CloudError> {
+        self.wait(self.list_keys(user))
+    }
+
+    fn create(&self, user: &IamUser) -> Result<NewAccessKey, CloudError> {
+        self.wait(self.create_key(user))
+    }
+
+    fn deactivate(&self, user: &IamUser, key: &AccessKeyId) -> Result<(), CloudError> {
+        self.wait(self.deactivate_key(user, key))
+    }
+
+    fn delete(&self, user: &IamUser, key: &AccessKeyId) -> Result<(), CloudError> {
+        self.wait(self.delete_key(user, key))
+    }
+
+    fn last_used(&self, user: &IamUser, key: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
+        let (mut ask, signer) = asked("iam:GetAccessKeyLastUsed", user, Some(key));
+        // The call names no user.
+        ask.call.user = None;
+        let answer = self.wait(self.ask(&ask, &signer, |credentials| {
             self.iam
                 .get_access_key_last_used()
                 .access_key_id(key.as_str())
+                .customize()
+                .config_override(as_iam(credentials))
                 .send()
-        })?;
+        }))?;
         let last = answer.access_key_last_used();
         Ok(last.and_then(|last| {
             let at = Timestamp::from_unix(last.last_used_date()?.secs());
@@ -116,22 +185,35 @@ impl AccessKeys for Aws {
         }))
     }
 
-    fn deny_sessions(&self, user: &UserName, before: Timestamp) -> Result<(), CloudError> {
-        let call = Call {
-            action: "iam:PutUserPolicy",
-            user: Some(user),
-            key: None,
-        };
+    fn deny_sessions(&self, user: &IamUser, before: Timestamp) -> Result<(), CloudError> {
+        let (ask, signer) = asked("iam:PutUserPolicy", user, None);
         let document = revocation(before);
-        self.call(&call, Repeat::Harmless, || {
+        self.wait(self.ask(&ask, &signer, |credentials| {
             self.iam
                 .put_user_policy()
-                .user_name(user.as_str())
+                .user_name(user.name.as_str())
                 .policy_name(REVOKE_POLICY)
                 .policy_document(&document)
+                .customize()
+                .config_override(as_iam(credentials))
                 .send()
-        })?;
+        }))?;
         Ok(())
+    }
+
+    fn list_each(&self, users: &[IamUser], take: Take<'_, Vec<AccessKeyInfo>>) {
+        let accounts = users.iter().map(|user| &user.account).collect();
+        self.several(accounts, |at| self.list_keys(&users[at]), take);
+    }
+
+    fn create_each(&self, users: &[IamUser], take: Take<'_, NewAccessKey>) {
+        let accounts = users.iter().map(|user| &user.account).collect();
+        self.several(accounts, |at| self.create_key(&users[at]), take);
+    }
+
+    fn end_each(&self, ends: &[KeyEnd], take: Take<'_, ()>) {
+        let accounts = ends.iter().map(|end| &end.user.account).collect();
+        self.several(accounts, |at| self.end_key(&ends[at]), take);
     }
 }
 

@@ -17,6 +17,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_types::service_config::ServiceConfigKey;
 
+use super::accounts::Ways;
+use super::several::AtOnce;
 use crate::ports::CloudError;
 
 /// The region where none is set: IAM is global and lives here.
@@ -36,6 +38,12 @@ pub struct AwsSettings {
     pub files: Option<ProfileFiles>,
     /// The time limits.
     pub patience: Patience,
+    /// How many calls may be under way at once.
+    pub at_once: AtOnce,
+    /// How other accounts are entered.
+    pub ways: Ways,
+    /// The name of the sessions in other accounts, 2 to 64 characters of `[A-Za-z0-9_+=,.@-]`.
+    pub session: Option<String>,
 }
 
 /// The two files of AWS profiles.
@@ -84,14 +92,14 @@ pub(super) fn unusable(reason: String) -> CloudError {
 }
 
 /// Reads the environment and the profiles; sends nothing.
-pub(super) async fn load(settings: AwsSettings) -> SdkConfig {
+pub(super) async fn load(settings: &AwsSettings) -> SdkConfig {
     let patience = settings.patience;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(patience.connect)
         .operation_attempt_timeout(patience.attempt)
         .operation_timeout(patience.operation)
         .build();
-    let region = region(&settings).region().await;
+    let region = region(settings).region().await;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
@@ -99,11 +107,11 @@ pub(super) async fn load(settings: AwsSettings) -> SdkConfig {
     if let Some(files) = &settings.files {
         loader = loader.profile_files(sdk_files(files));
     }
-    if let Some(endpoint) = settings.endpoint {
+    if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    if let Some(profile) = settings.profile {
-        let credentials = credentials_of(&profile, settings.files.as_ref(), region);
+    if let Some(profile) = &settings.profile {
+        let credentials = credentials_of(profile, settings.files.as_ref(), region);
         loader = loader
             .credentials_provider(credentials)
             .profile_name(profile);
@@ -113,7 +121,7 @@ pub(super) async fn load(settings: AwsSettings) -> SdkConfig {
 
 /// The credentials of a profile that was named, and no others: the SDK's own chain would prefer the
 /// environment's, and where the profile is missing take those of the machine that this runs on.
-fn credentials_of(
+pub(super) fn credentials_of(
     profile: &str,
     files: Option<&ProfileFiles>,
     region: Option<Region>,

@@ -1,14 +1,18 @@
 //! Who a key is, and whether AWS still takes it, by `sts:GetCallerIdentity` (version 2011-06-15).
 
 use aws_credential_types::Credentials;
-use aws_sdk_sts::config::Config;
-use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
+use aws_sdk_sts::config::http::HttpResponse;
+use aws_sdk_sts::config::{Builder, Config, IdentityCache};
+use aws_sdk_sts::error::SdkError;
+use aws_sdk_sts::operation::get_caller_identity::{
+    GetCallerIdentityError, GetCallerIdentityOutput,
+};
 use zeroize::Zeroizing;
 
-use super::client::{Aws, Repeat};
+use super::client::{Api, Ask, Aws, Repeat, Signer};
 use super::errors::Call;
-use crate::model::AccessKeyId;
-use crate::ports::{CallerIdentity, CloudError, KeyProof, ProbeAnswer, ProofAnswer};
+use crate::model::{AccessKeyId, AccountId};
+use crate::ports::{CallerIdentity, Claimed, CloudError, KeyProof, ProbeAnswer, ProofAnswer, Take};
 use crate::secret::AccessKeySecret;
 
 const ACTION: &str = "sts:GetCallerIdentity";
@@ -25,40 +29,84 @@ enum Asked {
     WrongSignature(String),
 }
 
+/// A call as these credentials, or as the client is set up.
+pub(super) fn as_sts(credentials: Option<Credentials>) -> Builder {
+    let config = Config::builder();
+    match credentials {
+        // They are at hand, and are not to outlive the call in a cache.
+        Some(credentials) => config
+            .credentials_provider(credentials)
+            .identity_cache(IdentityCache::no_cache()),
+        None => config,
+    }
+}
+
 impl Aws {
-    /// Whom AWS takes the rotator for.
-    pub(super) fn who_asks(&self) -> Result<CallerIdentity, CloudError> {
-        let call = Call {
-            action: ACTION,
-            user: None,
-            key: None,
-        };
-        let answer = self.call(&call, Repeat::Harmless, || {
-            self.sts.get_caller_identity().send()
-        })?;
-        identity(&call, &answer)
+    /// Whom AWS takes the signer for.
+    pub(super) async fn who_asks(&self, signer: &Signer) -> Result<CallerIdentity, CloudError> {
+        let ask = asked(None, None);
+        let answer = self
+            .ask(&ask, signer, |credentials| self.who(credentials))
+            .await?;
+        identity(&ask.call, &answer)
+    }
+
+    async fn who(
+        &self,
+        credentials: Option<Credentials>,
+    ) -> Result<GetCallerIdentityOutput, SdkError<GetCallerIdentityError, HttpResponse>> {
+        let call = self.sts.get_caller_identity().customize();
+        call.config_override(as_sts(credentials)).send().await
     }
 
     /// Asks as somebody else than the rotator. The credentials live for this call alone.
-    fn ask_as(&self, key: &AccessKeyId, secret: &str) -> Result<Asked, CloudError> {
-        let call = Call {
-            action: ACTION,
-            user: None,
-            key: Some(key),
-        };
-        let answer = self.call(&call, Repeat::Harmless, || {
-            let credentials = Credentials::new(key.as_str(), secret, None, None, "breakglass");
-            self.sts
-                .get_caller_identity()
-                .customize()
-                .config_override(Config::builder().credentials_provider(credentials))
-                .send()
-        });
+    async fn ask_as(
+        &self,
+        account: Option<&AccountId>,
+        key: &AccessKeyId,
+        secret: &str,
+    ) -> Result<Asked, CloudError> {
+        let ask = asked(account, Some(key));
+        let credentials = Credentials::new(key.as_str(), secret, None, None, "breakglass");
+        let signer = Signer::As(credentials);
+        let answer = self
+            .ask(&ask, &signer, |credentials| self.who(credentials))
+            .await;
         match answer {
-            Ok(answer) => identity(&call, &answer).map(Asked::Is),
+            Ok(answer) => identity(&ask.call, &answer).map(Asked::Is),
             Err(CloudError::Credentials(words)) => sort_refusal(words),
             Err(error) => Err(error),
         }
+    }
+
+    async fn identify_in(
+        &self,
+        account: Option<&AccountId>,
+        key: &AccessKeyId,
+        secret: &AccessKeySecret,
+    ) -> Result<ProofAnswer, CloudError> {
+        match self.ask_as(account, key, secret.expose()).await? {
+            Asked::Is(identity) => Ok(ProofAnswer::Is(identity)),
+            Asked::UnknownKey => Ok(ProofAnswer::NotYet),
+            Asked::WrongSignature(message) => Err(CloudError::Refused {
+                action: ACTION.to_owned(),
+                code: WRONG_SIGNATURE.to_owned(),
+                message,
+            }),
+        }
+    }
+}
+
+fn asked<'a>(account: Option<&'a AccountId>, key: Option<&'a AccessKeyId>) -> Ask<'a> {
+    Ask {
+        call: Call {
+            action: ACTION,
+            user: None,
+            key,
+        },
+        repeat: Repeat::Harmless,
+        api: Api::Sts,
+        account,
     }
 }
 
@@ -88,21 +136,23 @@ impl KeyProof for Aws {
         key: &AccessKeyId,
         secret: &AccessKeySecret,
     ) -> Result<ProofAnswer, CloudError> {
-        match self.ask_as(key, secret.expose())? {
-            Asked::Is(identity) => Ok(ProofAnswer::Is(identity)),
-            Asked::UnknownKey => Ok(ProofAnswer::NotYet),
-            Asked::WrongSignature(message) => Err(CloudError::Refused {
-                action: ACTION.to_owned(),
-                code: WRONG_SIGNATURE.to_owned(),
-                message,
-            }),
-        }
+        self.wait(self.identify_in(None, key, secret))
+    }
+
+    fn identify_each(&self, keys: &[Claimed<'_>], take: Take<'_, ProofAnswer>) {
+        let accounts = keys.iter().map(|one| one.account).collect();
+        let identify = |at: usize| {
+            let one = &keys[at];
+            self.identify_in(Some(one.account), one.key, one.secret)
+        };
+        self.several(accounts, identify, take);
     }
 
     /// An endpoint that answers a made-up secret as if it were right checks no signatures; the key is
     /// accepted there all the same, so that is the answer.
     fn probe(&self, key: &AccessKeyId) -> Result<ProbeAnswer, CloudError> {
-        match self.ask_as(key, &made_up_secret()?)? {
+        let secret = made_up_secret()?;
+        match self.wait(self.ask_as(None, key, &secret))? {
             Asked::UnknownKey => Ok(ProbeAnswer::Refused),
             Asked::WrongSignature(_) | Asked::Is(_) => Ok(ProbeAnswer::Accepted),
         }

@@ -10,7 +10,7 @@ use super::terminal::Terminal;
 use crate::aws::{Aws, AwsSettings, bucket_access};
 use crate::crypto::SoftwareSigner;
 use crate::model::{Class, Failure, Name};
-use crate::ops::{Cloud, OpenVault, Station, World};
+use crate::ops::{Cloud, Known, OpenVault, Station, World};
 use crate::ports::{Notice, Operator, Store};
 use crate::store::{BucketAccess, BucketPlace, BucketStore, SplitStore, StationFolder};
 use crate::system::{SystemClock, SystemEntropy};
@@ -323,6 +323,7 @@ impl App {
                 proof: &aws,
                 endpoint,
                 timing,
+                known: Known::default(),
             };
             deed(vault, &cloud, terminal)
         })

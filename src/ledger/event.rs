@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::joined::HeadRef;
 use crate::format::dsse::Envelope;
 use crate::model::{AccessKeyId, AccountId, Digest, Name, Reason, Timestamp, UserName};
+use crate::ports::IamUser;
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,16 @@ pub struct CredentialDefinition {
     pub account: AccountId,
     /// The IAM user.
     pub user: UserName,
+}
+
+impl CredentialDefinition {
+    /// Whose keys it is about.
+    pub fn iam_user(&self) -> IamUser {
+        IamUser {
+            account: self.account.clone(),
+            name: self.user.clone(),
+        }
+    }
 }
 
 /// What an entry says. Which of them need an enrolled rotator's signature on their commit,

@@ -58,7 +58,7 @@ pub struct Claim {
 }
 
 /// One credential.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialState {
     /// Its definition.
@@ -98,7 +98,7 @@ pub struct Orphan {
 }
 
 /// One sealed access key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyState {
     /// Its id.

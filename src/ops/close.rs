@@ -174,7 +174,7 @@ fn revoke_and_replace(
             return Err(std::mem::replace(failure, stand_in));
         }
     }
-    clear_away(vault, cloud, &opened, &mut closed.rotated)
+    clear_away(vault, cloud, &opened, operator, &mut closed.rotated)
 }
 
 /// Deactivates a key and denies its user's older sessions. One that was deactivated before is deactivated
@@ -196,7 +196,7 @@ fn cut_off(
 /// Temporary credentials that were made with the key outlive it: those issued before now are denied
 /// everything. Done when the key is cut off, and again when it is known to be dead everywhere.
 fn deny_sessions(vault: &mut OpenVault<'_>, cloud: &Cloud<'_>, name: &Name) -> Result<(), Failure> {
-    let user = settle::credential(vault, name)?.definition.user.clone();
+    let user = settle::credential(vault, name)?.definition.iam_user();
     // The condition is strict and IAM counts in seconds: one more takes in those of this very second.
     let before = vault.world.clock.now().plus(Duration::from_secs(1));
     cloud.keys.deny_sessions(&user, before)?;
@@ -256,8 +256,8 @@ fn see_refused(
     };
     vault.journal.record(clock.now(), event)?;
     // Telling it is a courtesy: the key is dead.
-    let last = cloud.keys.last_used(key).unwrap_or(None);
-    Ok(last.map(|last| last.at))
+    let last = cloud.keys.last_used(&definition.iam_user(), key);
+    Ok(last.unwrap_or(None).map(|last| last.at))
 }
 
 /// Whether a key that was opened still stands where a fresh one should.
@@ -287,6 +287,7 @@ fn clear_away(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     opened: &[(Name, AccessKeyId)],
+    operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
     let mut compartments = Vec::new();
@@ -298,7 +299,7 @@ fn clear_away(
     compartments.sort_unstable();
     compartments.dedup();
     for compartment in compartments {
-        tidy(vault, cloud, &compartment, rotated)?;
+        tidy(vault, cloud, &compartment, operator, rotated)?;
     }
     Ok(())
 }

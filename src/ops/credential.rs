@@ -4,6 +4,7 @@ use super::open_vault::OpenVault;
 use super::world::Cloud;
 use crate::ledger::{CredentialDefinition, Event};
 use crate::model::{AccountId, Class, Failure, Name, UserName};
+use crate::ports::IamUser;
 
 /// A credential that is to be looked after.
 #[derive(Debug, Clone)]
@@ -41,17 +42,12 @@ pub fn add(
         return Err(refused("no-such-compartment", what)
             .hint(format!("breakglass compartment add {}", new.compartment)));
     }
-    let own = cloud.keys.rotator()?;
-    let account = new.account.clone().unwrap_or_else(|| own.account.clone());
-    if account != own.account {
-        let what = format!(
-            "the rotator's credentials are of account {}, not {account}",
-            own.account
-        );
-        return Err(
-            refused("other-account", what).hint("set AWS_PROFILE to a profile of that account")
-        );
-    }
+    let account = match &new.account {
+        Some(account) => account.clone(),
+        None => cloud.keys.rotator()?.account,
+    };
+    let reached = cloud.keys.reaches(&account).map_err(Failure::from);
+    reached.map_err(|failure| failure.state("nothing was added"))?;
     let twin = vault
         .state()
         .credentials
@@ -65,7 +61,11 @@ pub fn add(
         );
         return Err(refused("user-taken", what).hint(format!("breakglass credential show {twin}")));
     }
-    let keys = cloud.keys.list(&new.user)?;
+    let user = IamUser {
+        account: account.clone(),
+        name: new.user.clone(),
+    };
+    let keys = cloud.keys.list(&user)?;
     if !keys.is_empty() {
         let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
         let what = format!(

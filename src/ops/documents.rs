@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::open_vault::{OpenVault, key};
-use super::settle;
+use super::records;
 use crate::format::{Record, paths};
 use crate::ledger::{CredentialState, KeyState};
 use crate::model::{Class, Failure, Name};
@@ -76,7 +76,7 @@ pub fn documents(
             let path = paths::header(compartment, *generation);
             // A run that died before it stored the header has sealed nothing.
             if listed.remove(&path) || has_sealed(vault, compartment, *generation) {
-                let read = settle::read_header(vault, compartment, *generation);
+                let read = records::read_header(vault, compartment, *generation);
                 found.take(path, read.map(drop))?;
             }
         }
@@ -131,13 +131,13 @@ fn sealed(
     key: &KeyState,
 ) -> Result<(), Failure> {
     let path = record_path(credential, key.generation);
-    let envelope = settle::read_document::<Record>(vault, &path)?;
+    let envelope = records::read_document::<Record>(vault, &path)?;
     if envelope.digest() != key.record {
-        return Err(settle::misplaced(&path));
+        return Err(records::misplaced(&path));
     }
-    settle::check_record(vault, &envelope, &credential.definition, key.generation)
+    records::check_record(vault, &envelope, &credential.definition, key.generation)
         .map(drop)
-        .map_err(|error| settle::of_document(&path, error))
+        .map_err(|error| records::of_document(&path, error))
 }
 
 fn left_behind(
@@ -146,8 +146,8 @@ fn left_behind(
     generation: u64,
 ) -> Result<(), Failure> {
     let path = record_path(credential, generation);
-    let envelope = settle::read_document::<Record>(vault, &path)?;
-    settle::check_record(vault, &envelope, &credential.definition, generation)
+    let envelope = records::read_document::<Record>(vault, &path)?;
+    records::check_record(vault, &envelope, &credential.definition, generation)
         .map(drop)
-        .map_err(|error| settle::of_document(&path, error))
+        .map_err(|error| records::of_document(&path, error))
 }

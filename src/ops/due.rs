@@ -6,7 +6,8 @@ use super::open_vault::OpenVault;
 use super::rotate::{fail, grace};
 use super::rotated::Rotated;
 use super::settle;
-use super::world::Cloud;
+use super::settle_all::{Wanted, settle_all};
+use super::world::{Cloud, People};
 use crate::ledger::CredentialState;
 use crate::model::{Failure, Name, Timestamp};
 use crate::policy::{differs, sealed_sets};
@@ -67,11 +68,17 @@ pub(super) fn tidy(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     compartment: &Name,
+    operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
     let grace = grace(vault);
-    for name in unsettled(vault, compartment, grace) {
-        if let Err(failure) = settle::settle(vault, cloud, &name, Goal::Settle, grace) {
+    let names = unsettled(vault, compartment, grace);
+    let wanted = Wanted {
+        goal: Goal::Settle,
+        grace,
+    };
+    for (name, end) in settle_all(vault, cloud, &names, wanted, operator)? {
+        if let Err(failure) = end {
             fail(vault, rotated, &name, failure)?;
         }
     }

@@ -540,6 +540,17 @@ impl From<CloudError> for Failure {
                     "AWS may have done it or not; the next run finds out before it does anything",
                 )
                 .hint(AGAIN),
+            CloudError::NoRole { ref account, .. } => {
+                Self::new(Class::Refused, "other-account", text, NOT_BY_THIS_CALL)
+                    .hint(format!(
+                        "in the station's config.toml: [aws] role = \"breakglass-rotator\", the same in every \
+                         account; or [[aws.account]] id = \"{account}\", role = \"…\""
+                    ))
+                    .hint("or set AWS_PROFILE to a profile of that account")
+            }
+            CloudError::Role { .. } => cloud("role-not-assumed")
+                .hint("see to the role's trust policy and its external id, or the account's [[aws.account]] in config.toml")
+                .hint(AGAIN),
             CloudError::Refused { .. } => cloud("aws-refused").hint(AGAIN),
         }
     }

@@ -1,23 +1,28 @@
 //! Rotation: fresh access keys for the credentials of a compartment, sealed together, with no token
 //! present. The first sealing is a rotation like any other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::claim::Elsewhere;
 use super::documents::planted;
 use super::due::{is_due, tidy};
+use super::known::record_own;
+use super::make::make_all;
 use super::open_vault::{OpenVault, key};
-use super::prove::{self, Pending};
+use super::prove;
 use super::reap::reap;
+use super::records;
 use super::rotated::{Occasion, Outcome, RotateRequest, Rotated};
-use super::settle::{self, Settled};
+use super::settle;
+use super::settle_all::{Wanted, settle_all};
 use super::usage::{alarms, watch};
 use super::world::{Cloud, People};
-use crate::crypto::{self, Plan, Sealing, ToSeal};
+use crate::crypto::{self, Plan, Sealing};
 use crate::format::paths;
-use crate::ledger::{CredentialDefinition, Event, Head, IncidentState};
-use crate::model::{AccessKeyId, Class, Digest, Failure, Name};
-use crate::ports::{CallerIdentity, CloudError, Held, NewAccessKey, Notice, StoreError};
+use crate::ledger::{Event, Head, IncidentState};
+use crate::model::{AccessKeyId, Class, Failure, Name};
+use crate::ports::{Held, Notice, StoreError};
 use crate::rotation::Goal;
 
 /// Rotates. One run at a time works on a vault.
@@ -43,12 +48,15 @@ pub fn rotate(
     rotated.unwatched = watch(vault, cloud, &compartments, is_wanted)?;
     for compartment in compartments {
         if !is_wanted(vault, &compartment) {
-            tidy(vault, cloud, &compartment, &mut rotated)?;
+            tidy(vault, cloud, &compartment, operator, &mut rotated)?;
         } else {
             let occasion = request.occasion();
             rotate_compartment(vault, cloud, &compartment, occasion, operator, &mut rotated)?;
         }
     }
+    rotated
+        .credentials
+        .sort_by(|one, other| one.0.cmp(&other.0));
     rotated.alarms = alarms(vault);
     vault.remember()?;
     Ok(rotated)
@@ -77,30 +85,27 @@ pub(super) fn rotate_compartment(
         return Ok(());
     }
     let closing = occasion.closing();
-    let mut names = Vec::new();
     let members: Vec<Name> = vault
         .state()
         .members(compartment)
         .map(|c| c.definition.name.clone())
         .collect();
-    let own = match cloud.keys.rotator() {
-        Ok(own) => own,
-        Err(error) if members.is_empty() => {
-            let _ = error;
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
+    if members.is_empty() {
+        return Ok(());
+    }
+    // Where not even that is answered, nothing can begin.
+    cloud.keys.rotator()?;
+    let mut names = Vec::with_capacity(members.len());
     for name in members {
-        if let Some(incident) = in_use(vault, &name, closing) {
-            let why = format!("incident {incident} has it open: breakglass close {incident}");
-            rotated.credentials.push((name, Outcome::Skipped(why)));
-        } else if let Err(failure) = ready(vault, cloud, &name, &own) {
-            fail(vault, rotated, &name, failure)?;
-        } else {
-            names.push(name);
+        match in_use(vault, &name, closing) {
+            Some(incident) => {
+                let why = format!("incident {incident} has it open: breakglass close {incident}");
+                rotated.credentials.push((name, Outcome::Skipped(why)));
+            }
+            None => names.push(name),
         }
     }
+    let names = ready(vault, cloud, names, operator, rotated)?;
     if names.is_empty() {
         return Ok(());
     }
@@ -117,11 +122,17 @@ pub(super) fn rotate_compartment(
         }
     };
     let generation = sealing.header().generation;
-    let pending = make_all(vault, cloud, &sealing, &names, rotated)?;
+    let pending = make_all(vault, cloud, &sealing, &names, operator, rotated)?;
     drop(sealing);
     let proved = prove::prove_all(vault, cloud, pending, operator, rotated)?;
-    commit(vault, compartment, generation, &proved, rotated)?;
-    retire_all(vault, cloud, generation, proved, closing, rotated)
+    commit(vault, cloud, compartment, generation, &proved, rotated)?;
+    let grace = match closing {
+        Some(_) => Duration::ZERO,
+        None => grace(vault),
+    };
+    let goal = Goal::Fresh(generation);
+    let wanted = Wanted { goal, grace };
+    retire_all(vault, cloud, wanted, proved, operator, rotated)
 }
 
 /// The incident that has a living key of a credential open, other than the one that is being closed.
@@ -144,27 +155,40 @@ fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<
     state.incidents.iter().find(holds).map(|(id, _)| id.clone())
 }
 
-/// Before anything is made: the account is the right one, and what earlier runs left is cleared away.
+/// Before anything is made: the accounts can be reached, and what earlier runs left is cleared away. Returns
+/// those of which both is so.
 fn ready(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
-    name: &Name,
-    own: &CallerIdentity,
-) -> Result<(), Failure> {
-    let definition = settle::credential(vault, name)?.definition.clone();
-    if own.account != definition.account {
-        return Err(Failure::new(
-            Class::Refused,
-            "other-account",
-            format!(
-                "{name} is in account {}, and the rotator's credentials are of account {}",
-                definition.account, own.account
-            ),
-            "none of its keys was touched",
-        )
-        .hint("set AWS_PROFILE to a profile of the right account"));
+    names: Vec<Name>,
+    operator: People<'_>,
+    rotated: &mut Rotated,
+) -> Result<Vec<Name>, Failure> {
+    let mut within_reach = Vec::with_capacity(names.len());
+    for name in names {
+        let account = &settle::credential(vault, &name)?.definition.account;
+        match cloud.keys.reaches(account) {
+            Ok(()) => within_reach.push(name),
+            Err(error) => {
+                let failure = Failure::from(error).state("none of its keys was touched");
+                fail(vault, rotated, &name, failure)?;
+            }
+        }
     }
-    settle::settle(vault, cloud, name, Goal::Settle, grace(vault)).map(|_| ())
+    let wanted = Wanted {
+        goal: Goal::Settle,
+        grace: grace(vault),
+    };
+    let mut ready = Vec::with_capacity(within_reach.len());
+    for (name, end) in settle_all(vault, cloud, &within_reach, wanted, operator)? {
+        match end {
+            Ok(_) => ready.push(name),
+            Err(failure) => fail(vault, rotated, &name, failure)?,
+        }
+    }
+    // They came to rest in any order.
+    ready.sort_unstable();
+    Ok(ready)
 }
 
 pub(super) fn grace(vault: &OpenVault<'_>) -> Duration {
@@ -251,7 +275,7 @@ fn begin_at(
     let envelope = sealing.signed_header(&vault.world.station.signer)?;
     let path = key(paths::header(compartment, number))?;
     vault.world.store.create(&path, &envelope.to_bytes()?)?;
-    settle::read_header(vault, compartment, number)?;
+    records::read_header(vault, compartment, number)?;
     Ok(Some(sealing))
 }
 
@@ -290,86 +314,77 @@ fn nothing_there(vault: &OpenVault<'_>, path: &str) -> Result<(), Failure> {
     }
 }
 
-fn make_all(
+/// Puts the proved keys in force.
+fn commit(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
-    sealing: &Sealing,
-    names: &[Name],
+    compartment: &Name,
+    generation: u64,
+    proved: &[(Name, AccessKeyId)],
     rotated: &mut Rotated,
-) -> Result<Vec<Pending>, Failure> {
-    let mut pending = Vec::with_capacity(names.len());
-    for name in names {
-        match make(vault, cloud, sealing, name) {
-            Ok(made) => pending.push(made),
-            Err(failure) => fail(vault, rotated, name, failure)?,
-        }
+) -> Result<(), Failure> {
+    if proved.is_empty() {
+        return Ok(());
     }
-    Ok(pending)
+    let names: Vec<Name> = proved.iter().map(|(name, _)| name.clone()).collect();
+    // An entry has at most 64 KiB, and a name 64 bytes.
+    let events = names.chunks(500).map(|chunk| Event::GenerationCommitted {
+        compartment: compartment.clone(),
+        generation,
+        credentials: chunk.to_vec(),
+    });
+    record_own(vault, cloud, &names, events.collect())?;
+    rotated.generations.push((compartment.clone(), generation));
+    Ok(())
 }
 
-/// One new key: intent, creation, sealing, storing, reading back.
-fn make(
+/// Old keys go now that the new ones are committed. A key that was opened goes at once; others stay
+/// deactivated for the grace.
+fn retire_all(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
-    sealing: &Sealing,
-    name: &Name,
-) -> Result<Pending, Failure> {
-    let generation = sealing.header().generation;
-    let goal = Goal::Fresh(generation);
-    let existing = match settle::settle(vault, cloud, name, goal, grace(vault))? {
-        Settled::Create(existing) => existing,
-        Settled::Done => {
-            return Err(Failure::new(
-                Class::Bug,
-                "no-new-key-wanted",
-                format!("{name} wants no key in generation {generation}"),
-                "nothing was made",
-            ));
-        }
-    };
-    let definition = settle::credential(vault, name)?.definition.clone();
-    still_ours(vault, &definition.compartment, generation)?;
-    let intent = Event::KeyIntended {
-        credential: name.clone(),
-        generation,
-        existing,
-    };
-    vault.journal.record(vault.world.clock.now(), intent)?;
-    let made = match cloud.keys.create(&definition.user) {
-        Ok(made) => made,
-        Err(error) => return Err(not_made(vault, cloud, &definition, generation, error)),
-    };
-    match seal_and_store(vault, sealing, &definition, &made) {
-        Ok((record, witness)) => {
-            let key = made.id.clone();
-            let event = Event::KeySealed {
-                credential: name.clone(),
-                generation,
-                key,
-                record,
-                witness,
-            };
-            vault
-                .journal
-                .record(vault.world.clock.now(), event)
-                .map_err(half_done)?;
-            Ok(Pending {
-                name: name.clone(),
-                key: made.id,
-                secret: made.secret,
-            })
-        }
-        Err(failure) => {
-            // Nobody will ever have the secret of this key: it goes at once, if that can be recorded.
-            let id = made.id.clone();
-            drop(made);
-            let credential = settle::credential(vault, name)?.clone();
-            match settle::resolve(vault, cloud, &credential, &id, generation) {
-                Ok(()) => Err(failure
-                    .state("the new key is not in force and goes again; the old one is in place")),
-                Err(_) => Err(half_done(failure)),
+    wanted: Wanted,
+    proved: Vec<(Name, AccessKeyId)>,
+    operator: People<'_>,
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    let names: Vec<Name> = proved.iter().map(|(name, _)| name.clone()).collect();
+    let mut fresh: BTreeMap<Name, AccessKeyId> = proved.into_iter().collect();
+    for (name, end) in settle_all(vault, cloud, &names, wanted, operator)? {
+        match (end, fresh.remove(&name)) {
+            (Err(failure), _) => {
+                let failure = failure
+                    .class(Class::HalfDone)
+                    .state("the new key is in force; the old one is not retired yet")
+                    .hint("breakglass rotate");
+                fail(vault, rotated, &name, failure)?;
             }
+            (Ok(_), Some(key)) => end_of(vault, wanted.goal, name, key, rotated)?,
+            (Ok(_), None) => {}
         }
+    }
+    Ok(())
+}
+
+/// What became of a credential whose old keys are gone, if another rotator has not come between.
+fn end_of(
+    vault: &mut OpenVault<'_>,
+    goal: Goal,
+    name: Name,
+    fresh: AccessKeyId,
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    match in_force(vault, &name) {
+        Some((current, _)) if current == fresh => {
+            rotated.credentials.push((name, Outcome::Fresh(fresh)));
+            Ok(())
+        }
+        Some((_, newer)) if goal < Goal::Fresh(newer) => {
+            let why = "another rotator has put a newer key in its place".to_owned();
+            rotated.credentials.push((name, Outcome::Skipped(why)));
+            Ok(())
+        }
+        _ => fail(vault, rotated, &name, overtaken(&format!("of {name}"))),
     }
 }
 
@@ -380,7 +395,11 @@ fn in_force(vault: &OpenVault<'_>, name: &Name) -> Option<(AccessKeyId, u64)> {
 }
 
 /// A generation that another rotator has followed with one of its own makes no more keys.
-fn still_ours(vault: &OpenVault<'_>, compartment: &Name, generation: u64) -> Result<(), Failure> {
+pub(super) fn still_ours(
+    vault: &OpenVault<'_>,
+    compartment: &Name,
+    generation: u64,
+) -> Result<(), Failure> {
     let known = vault.state().compartments.get(compartment);
     if known.is_some_and(|known| known.unfinished == Some(generation)) {
         return Ok(());
@@ -390,7 +409,7 @@ fn still_ours(vault: &OpenVault<'_>, compartment: &Name, generation: u64) -> Res
     )))
 }
 
-fn overtaken(what: &str) -> Failure {
+pub(super) fn overtaken(what: &str) -> Failure {
     Failure::new(
         Class::HalfDone,
         "overtaken",
@@ -398,136 +417,4 @@ fn overtaken(what: &str) -> Failure {
         "that one goes on with it; each user keeps a key that is sealed and opens",
     )
     .hint("breakglass status")
-}
-
-fn half_done(failure: impl Into<Failure>) -> Failure {
-    failure
-        .into()
-        .class(Class::HalfDone)
-        .state(
-            "a new key was made that is not known to be sealed; the next run finds and deletes it",
-        )
-        .hint("mend the cause, then: breakglass rotate")
-}
-
-/// No key came back. If AWS did nothing for certain, the intent is over; otherwise what may be there is
-/// looked for as long as IAM's lists may lag, and deleted.
-fn not_made(
-    vault: &mut OpenVault<'_>,
-    cloud: &Cloud<'_>,
-    definition: &CredentialDefinition,
-    generation: u64,
-    error: CloudError,
-) -> Failure {
-    let name = definition.name.clone();
-    if !matches!(error, CloudError::Unclear { .. }) {
-        let event = Event::KeyAbandoned {
-            credential: name,
-            generation,
-        };
-        return match vault.journal.record(vault.world.clock.now(), event) {
-            Ok(()) => error.into(),
-            Err(unrecorded) => half_done(unrecorded),
-        };
-    }
-    match settle::settle(vault, cloud, &name, Goal::Settle, grace(vault)) {
-        Ok(_) => Failure::from(error)
-            .state("a key that nobody has the secret of was looked for and is not there any more; the old one is in place")
-            .hint("breakglass rotate"),
-        Err(_) => half_done(error),
-    }
-}
-
-/// Seals a key, stores the record, reads it back and compares.
-fn seal_and_store(
-    vault: &OpenVault<'_>,
-    sealing: &Sealing,
-    definition: &CredentialDefinition,
-    made: &NewAccessKey,
-) -> Result<(Digest, Vec<u8>), Failure> {
-    let to_seal = ToSeal {
-        credential: &definition.name,
-        account: &definition.account,
-        user: &definition.user,
-        access_key: &made.id,
-        secret: &made.secret,
-        now: vault.world.clock.now(),
-    };
-    let envelope = sealing.seal(&to_seal, &vault.world.station.signer)?;
-    let bytes = envelope.to_bytes()?;
-    let generation = sealing.header().generation;
-    let path = key(paths::record(
-        &definition.compartment,
-        generation,
-        &definition.name,
-    ))?;
-    vault.world.store.create(&path, &bytes)?;
-    if vault.world.store.read(&path, bytes.len())? != bytes {
-        return Err(settle::misplaced(&format!("{path}, just written,")));
-    }
-    let record = settle::check_record(vault, &envelope, definition, generation)?;
-    Ok((envelope.digest(), record.witness))
-}
-
-/// Puts the proved keys in force.
-fn commit(
-    vault: &mut OpenVault<'_>,
-    compartment: &Name,
-    generation: u64,
-    proved: &[(Name, AccessKeyId)],
-    rotated: &mut Rotated,
-) -> Result<(), Failure> {
-    if proved.is_empty() {
-        return Ok(());
-    }
-    // An entry has at most 64 KiB, and a name 64 bytes.
-    let events = proved.chunks(500).map(|chunk| Event::GenerationCommitted {
-        compartment: compartment.clone(),
-        generation,
-        credentials: chunk.iter().map(|(name, _)| name.clone()).collect(),
-    });
-    vault
-        .journal
-        .record_all(vault.world.clock.now(), events.collect())?;
-    rotated.generations.push((compartment.clone(), generation));
-    Ok(())
-}
-
-/// Old keys go now that the new ones are committed. A key that was opened goes at once; others stay
-/// deactivated for the grace.
-fn retire_all(
-    vault: &mut OpenVault<'_>,
-    cloud: &Cloud<'_>,
-    generation: u64,
-    proved: Vec<(Name, AccessKeyId)>,
-    closing: Option<&Name>,
-    rotated: &mut Rotated,
-) -> Result<(), Failure> {
-    let grace = if closing.is_some() {
-        Duration::ZERO
-    } else {
-        grace(vault)
-    };
-    for (name, fresh) in proved {
-        match settle::settle(vault, cloud, &name, Goal::Fresh(generation), grace) {
-            Ok(_) => match in_force(vault, &name) {
-                Some((current, _)) if current == fresh => {
-                    rotated.credentials.push((name, Outcome::Fresh(fresh)));
-                }
-                Some((_, newer)) if newer > generation => {
-                    let why = "another rotator has put a newer key in its place".to_owned();
-                    rotated.credentials.push((name, Outcome::Skipped(why)));
-                }
-                _ => fail(vault, rotated, &name, overtaken(&format!("of {name}")))?,
-            },
-            Err(failure) => {
-                let failure = failure
-                    .class(Class::HalfDone)
-                    .state("the new key is in force; the old one is not retired yet")
-                    .hint("breakglass rotate");
-                fail(vault, rotated, &name, failure)?;
-            }
-        }
-    }
-    Ok(())
 }

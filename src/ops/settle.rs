@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
-use super::open_vault::{OpenVault, key};
+use super::known::{Keeping, record_own};
+use super::open_vault::OpenVault;
+use super::records;
 use super::world::Cloud;
-use crate::format::dsse::{Document, Envelope};
-use crate::format::{GenerationHeader, Record, paths};
 use crate::ledger::{
     CredentialDefinition, CredentialState, Event, Head, IncidentState, Retirement, RetirementCause,
 };
-use crate::manifest::{self, Misplaced, Place, read_record};
-use crate::model::{AccessKeyId, Class, Digest, Failure, Name, Timestamp};
-use crate::ports::{AccessKeyInfo, CloudError, ProbeAnswer, StoreError};
+use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
+use crate::ports::{AccessKeyInfo, CloudError, ProbeAnswer};
 use crate::rotation::{Goal, Spent, Step, Times, next_step};
 
 /// More steps than any credential can need; a bug must not become a loop.
@@ -21,6 +20,9 @@ const MOST_STEPS: usize = 32;
 
 /// IAM is not asked without any pause.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Lists lag for some seconds, however long is between two proofs.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Where settling ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,22 +41,28 @@ pub(super) fn settle(
     goal: Goal,
     grace: Duration,
 ) -> Result<Settled, Failure> {
+    let settled = settle_alone(vault, cloud, name, goal, grace);
+    if settled.is_err() {
+        cloud.known.forget(name);
+    }
+    settled
+}
+
+fn settle_alone(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    name: &Name,
+    goal: Goal,
+    grace: Duration,
+) -> Result<Settled, Failure> {
     let mut waiting = Waiting::default();
     for _ in 0..MOST_STEPS {
-        let (credential, head, listed, step) = loop {
-            // The ledger is read after IAM: a key that another rotator has just made must not be taken for
-            // somebody else's.
-            let user = credential(vault, name)?.definition.user.clone();
-            let listed = waiting.believed(cloud.keys.list(&user)?);
-            vault.journal.reload()?;
-            let head = vault.journal.head();
-            let credential = credential(vault, name)?.clone();
-            let times = waiting.times(vault, cloud, grace);
-            match next_step(&credential, &listed, goal, &times) {
-                Step::Wait => waiting.pause(vault, cloud),
-                step => break (credential, head, listed, step),
-            }
-        };
+        let Decided {
+            credential,
+            head,
+            listed,
+            step,
+        } = waiting.decide(vault, cloud, name, goal, grace)?;
         let definition = &credential.definition;
         let about = |act, id: &AccessKeyId, why| Retiring {
             definition,
@@ -67,6 +75,7 @@ pub(super) fn settle(
             Step::Create(existing) => return Ok(Settled::Create(existing)),
             Step::GiveUp(generation) => record(
                 vault,
+                cloud,
                 |credential| Event::KeyUnanswered {
                     credential,
                     generation,
@@ -75,26 +84,32 @@ pub(super) fn settle(
             )?,
             Step::RecordMissing(key) if is_missing(cloud, &credential, &key)? => record(
                 vault,
+                cloud,
                 |credential| Event::KeyMissing { credential, key },
                 name,
             )?,
             Step::RecordMissing(key) => waiting.is_there(key),
             Step::RecordInactive(key) => record(
                 vault,
+                cloud,
                 |credential| Event::KeyDeactivated { credential, key },
                 name,
             )?,
-            Step::Resolve(id, generation) => resolve(vault, cloud, &credential, &id, generation)?,
+            Step::Resolve(id, generation) => {
+                cloud.known.forget(name);
+                resolve(vault, cloud, &credential, &id, generation)?;
+            }
             Step::Deactivate(id, _) | Step::Delete(id, _) if is_open(&credential, vault, &id) => {
                 return Ok(Settled::Done);
             }
             Step::Deactivate(id, why) => {
-                if intend(vault, &head, &about(Retirement::Deactivate, &id, why))? {
+                let retiring = about(Retirement::Deactivate, &id, why);
+                if intend(vault, cloud, &head, &retiring)? {
                     deactivate(vault, cloud, definition, &id)?;
                 }
             }
             Step::Delete(id, why) => {
-                if intend(vault, &head, &about(Retirement::Delete, &id, why))? {
+                if intend(vault, cloud, &head, &about(Retirement::Delete, &id, why))? {
                     delete(vault, cloud, definition, &id)?;
                     waiting.has_deleted(id);
                 }
@@ -113,11 +128,41 @@ pub(super) fn settle(
 
 fn record(
     vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
     event: impl FnOnce(Name) -> Event,
     name: &Name,
 ) -> Result<(), Failure> {
+    let event = event(name.clone());
+    record_own(vault, cloud, std::slice::from_ref(name), vec![event])
+}
+
+/// The user's keys, by what IAM said in this run, or by what it says now. Nothing where IAM was asked: then the
+/// ledger is to be read once more before anything is decided, because a key that another rotator has just made
+/// must not be taken for somebody else's.
+fn listed(
+    vault: &OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    credential: &CredentialState,
+) -> Result<Option<Vec<AccessKeyInfo>>, Failure> {
     let now = vault.world.clock.now();
-    Ok(vault.journal.record(now, event(name.clone()))?)
+    if let Some(known) = cloud.known.keys_of(credential, now) {
+        return Ok(Some(known));
+    }
+    let listed = cloud.keys.list(&credential.definition.iam_user())?;
+    cloud.known.learn(credential, listed, now);
+    Ok(None)
+}
+
+/// What is known of a user's keys after what was recorded of one of them.
+pub(super) fn now_known(cloud: &Cloud<'_>, name: &Name, event: &Event, id: &AccessKeyId) {
+    cloud.known.change(name, |keys| match event {
+        Event::KeyDeactivated { .. } => {
+            for key in keys.iter_mut().filter(|key| key.id == *id) {
+                key.active = false;
+            }
+        }
+        _ => keys.retain(|key| key.id != *id),
+    });
 }
 
 /// For how long one run has waited for IAM's lists, and what it knows better than they do.
@@ -128,7 +173,47 @@ struct Waiting {
     alive: Vec<AccessKeyId>,
 }
 
+/// A step, and what it was decided on.
+struct Decided {
+    credential: CredentialState,
+    head: Head,
+    listed: Vec<AccessKeyInfo>,
+    step: Step,
+}
+
 impl Waiting {
+    /// Asks the rules for the next step, until it is another than to wait.
+    fn decide(
+        &mut self,
+        vault: &mut OpenVault<'_>,
+        cloud: &Cloud<'_>,
+        name: &Name,
+        goal: Goal,
+        grace: Duration,
+    ) -> Result<Decided, Failure> {
+        loop {
+            vault.journal.reload()?;
+            let head = vault.journal.head();
+            let credential = credential(vault, name)?.clone();
+            let Some(listed) = listed(vault, cloud, &credential)? else {
+                continue;
+            };
+            let listed = self.believed(listed);
+            let times = self.times(vault, cloud, grace);
+            let step = next_step(&credential, &listed, goal, &times);
+            if step != Step::Wait {
+                return Ok(Decided {
+                    credential,
+                    head,
+                    listed,
+                    step,
+                });
+            }
+            cloud.known.forget(name);
+            self.pause(vault, cloud);
+        }
+    }
+
     fn times(&self, vault: &OpenVault<'_>, cloud: &Cloud<'_>, grace: Duration) -> Times {
         let now = vault.world.clock.now();
         let lag = cloud.timing.lag;
@@ -144,7 +229,8 @@ impl Waiting {
     fn pause(&mut self, vault: &OpenVault<'_>, cloud: &Cloud<'_>) {
         let clock = vault.world.clock;
         self.since = self.since.or_else(|| Some(clock.now()));
-        clock.pause(cloud.timing.interval.max(SHORTEST_PAUSE));
+        let pause = cloud.timing.interval.min(LONGEST_PAUSE);
+        clock.pause(pause.max(SHORTEST_PAUSE));
     }
 
     /// What IAM lists, put right: without what this run has deleted twice, with what AWS was seen to take.
@@ -202,7 +288,7 @@ pub(super) fn credential<'a>(
     })
 }
 
-fn cause(why: Spent) -> RetirementCause {
+pub(super) fn cause(why: Spent) -> RetirementCause {
     match why {
         Spent::Superseded => RetirementCause::Superseded,
         Spent::Unproved => RetirementCause::Unproved,
@@ -221,7 +307,7 @@ pub(super) fn resolve(
 ) -> Result<(), Failure> {
     let definition = &credential.definition;
     for intent in &credential.intents {
-        let stored = stored_record(vault, definition, intent.generation)?;
+        let stored = records::stored(vault, definition, intent.generation)?;
         if let Some((record, digest)) = stored.filter(|(r, _)| r.about.access_key == *id) {
             let event = Event::KeySealed {
                 credential: definition.name.clone(),
@@ -248,118 +334,6 @@ pub(super) fn resolve(
         generation,
     };
     Ok(vault.journal.record(vault.world.clock.now(), event)?)
-}
-
-/// The record of a credential in a generation, if a good one is stored there.
-fn stored_record(
-    vault: &OpenVault<'_>,
-    definition: &CredentialDefinition,
-    generation: u64,
-) -> Result<Option<(Record, Digest)>, Failure> {
-    let path = paths::record(&definition.compartment, generation, &definition.name);
-    let bytes = match vault.world.store.read(&key(path)?, Record::MAX) {
-        Ok(bytes) => bytes,
-        Err(StoreError::NotFound(_)) => return Ok(None),
-        Err(other) => return Err(other.into()),
-    };
-    let envelope = Envelope::read::<Record>(&bytes)?;
-    let record = check_record(vault, &envelope, definition, generation)?;
-    Ok(Some((record, envelope.digest())))
-}
-
-/// A generation as the ledger tells of it.
-fn place<'a>(vault: &OpenVault<'_>, compartment: &'a Name, generation: u64) -> Option<Place<'a>> {
-    let begun = vault.state().compartments.get(compartment)?;
-    Some(Place {
-        compartment,
-        generation,
-        manifest: *begun.manifests.get(&generation)?,
-        header: *begun.headers.get(&generation)?,
-    })
-}
-
-/// Checks a record against the header that the ledger names, the manifest, and the credential.
-pub(super) fn check_record(
-    vault: &OpenVault<'_>,
-    envelope: &Envelope,
-    definition: &CredentialDefinition,
-    generation: u64,
-) -> Result<Record, Failure> {
-    let what = || format!("the record of {}", definition.name);
-    let place = place(vault, &definition.compartment, generation);
-    let place = place.ok_or_else(|| misplaced(&what()))?;
-    read_record(envelope, &vault.chain, &place, definition).map_err(|why| refused(why, &what()))
-}
-
-/// Reads a generation's header and checks it against the ledger and the manifest it was made under.
-pub(super) fn read_header(
-    vault: &OpenVault<'_>,
-    compartment: &Name,
-    generation: u64,
-) -> Result<GenerationHeader, Failure> {
-    let path = paths::header(compartment, generation);
-    let envelope = read_document::<GenerationHeader>(vault, &path)?;
-    let place = place(vault, compartment, generation);
-    let place = place.ok_or_else(|| misplaced(&path))?;
-    manifest::read_header(&envelope, &vault.chain, &place).map_err(|why| refused(why, &path))
-}
-
-/// Why a header or a record is not taken, as it is told.
-fn refused(why: Misplaced, what: &str) -> Failure {
-    match why {
-        Misplaced::Malformed(malformed) => of_document(what, malformed),
-        Misplaced::Misfit(misfit) => misfit.into(),
-        Misplaced::Elsewhere => misplaced(what),
-        Misplaced::Signature(_) => Failure::new(
-            Class::Integrity,
-            "signature-bad",
-            why.to_string(),
-            "nothing was opened or changed",
-        )
-        .hint("stop, leave the vault as it is, and call the security officer"),
-    }
-}
-
-/// Reads a document that the ledger names.
-pub(super) fn read_document<D: Document>(
-    vault: &OpenVault<'_>,
-    path: &str,
-) -> Result<Envelope, Failure> {
-    let bytes = match vault.world.store.read(&key(path)?, D::MAX) {
-        Err(StoreError::NotFound(_)) => return Err(file_missing(path)),
-        read => read.map_err(|error| of_document(path, error))?,
-    };
-    Envelope::read::<D>(&bytes).map_err(|error| of_document(path, error))
-}
-
-/// What is wrong with a document, with its name.
-pub(super) fn of_document(path: &str, error: impl Into<Failure>) -> Failure {
-    let mut failure = error.into();
-    if !failure.what.contains(path) {
-        failure.what = format!("{path}: {}", failure.what);
-    }
-    failure.state("nothing was opened or changed")
-}
-
-fn file_missing(path: &str) -> Failure {
-    Failure::new(
-        Class::Integrity,
-        "document-missing",
-        format!("{path} is not there, and the ledger says that it was sealed"),
-        "nothing was opened or changed",
-    )
-    .hint("look for it in a copy of the vault, and leave this one as it is")
-    .hint("call the security officer")
-}
-
-pub(super) fn misplaced(what: &str) -> Failure {
-    Failure::new(
-        Class::Integrity,
-        "document-misplaced",
-        format!("{what} is not the one that the ledger names"),
-        "nothing was opened or changed",
-    )
-    .hint("stop, leave the vault as it is, and call the security officer")
 }
 
 /// Whether a key is still in use: it was opened in an incident that is not being closed. Closing cuts its
@@ -391,6 +365,7 @@ struct Retiring<'a> {
 /// decided: an opening that came in between must be seen first. Says whether it was recorded.
 fn intend(
     vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
     head: &Head,
     retiring: &Retiring<'_>,
 ) -> Result<bool, Failure> {
@@ -401,7 +376,11 @@ fn intend(
         cause: retiring.cause,
     };
     let now = vault.world.clock.now();
-    Ok(vault.journal.record_at(head, now, vec![intent])?.is_some())
+    let name = &retiring.definition.name;
+    let keeping = Keeping::begin(vault, cloud, std::slice::from_ref(name), 1);
+    let recorded = vault.journal.record_at(head, now, vec![intent])?.is_some();
+    keeping.end(vault, cloud);
+    Ok(recorded)
 }
 
 /// Makes AWS refuse a key, and records that. The intent stands in the ledger.
@@ -412,12 +391,31 @@ fn deactivate(
     id: &AccessKeyId,
 ) -> Result<(), Failure> {
     let (credential, key) = (definition.name.clone(), id.clone());
-    let outcome = match cloud.keys.deactivate(&definition.user, id) {
+    let outcome = match cloud.keys.deactivate(&definition.iam_user(), id) {
         Ok(()) => Event::KeyDeactivated { credential, key },
         Err(CloudError::NotFound(_)) => Event::KeyMissing { credential, key },
         Err(other) => return Err(other.into()),
     };
-    Ok(vault.journal.record(vault.world.clock.now(), outcome)?)
+    ended(vault, cloud, definition, id, outcome)
+}
+
+/// Records what came of the end of a key; from now on it is known.
+fn ended(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    definition: &CredentialDefinition,
+    id: &AccessKeyId,
+    outcome: Event,
+) -> Result<(), Failure> {
+    let name = &definition.name;
+    record_own(
+        vault,
+        cloud,
+        std::slice::from_ref(name),
+        vec![outcome.clone()],
+    )?;
+    now_known(cloud, name, &outcome, id);
+    Ok(())
 }
 
 /// Cuts a key off, whoever uses it: records the intent, makes AWS refuse it, records that.
@@ -446,7 +444,7 @@ fn delete(
     definition: &CredentialDefinition,
     id: &AccessKeyId,
 ) -> Result<(), Failure> {
-    match cloud.keys.delete(&definition.user, id) {
+    match cloud.keys.delete(&definition.iam_user(), id) {
         Ok(()) | Err(CloudError::NotFound(_)) => {}
         Err(other) => return Err(other.into()),
     }
@@ -454,7 +452,7 @@ fn delete(
         credential: definition.name.clone(),
         key: id.clone(),
     };
-    Ok(vault.journal.record(vault.world.clock.now(), outcome)?)
+    ended(vault, cloud, definition, id, outcome)
 }
 
 fn foreign(

@@ -7,6 +7,7 @@ use super::anchor;
 use super::declare::{Declared, declare};
 use super::open_vault::OpenVault;
 use super::people::{self, Use};
+use super::records;
 use super::settle;
 use super::world::People;
 use crate::ceremony::{Ceremony, Collecting, Opening, Quorate};
@@ -226,17 +227,17 @@ fn gather(vault: &OpenVault<'_>, names: &[Name]) -> Result<(Vec<Wanted>, Headers
         let definition = credential.definition.clone();
         let current = credential.current().ok_or_else(|| nothing_sealed(name))?;
         let path = paths::record(&definition.compartment, current.generation, name);
-        let envelope = settle::read_document::<Record>(vault, &path)?;
+        let envelope = records::read_document::<Record>(vault, &path)?;
         if envelope.digest() != current.record {
-            return Err(settle::misplaced(&path));
+            return Err(records::misplaced(&path));
         }
-        let record = settle::check_record(vault, &envelope, &definition, current.generation)
-            .map_err(|error| settle::of_document(&path, error))?;
+        let record = records::check_record(vault, &envelope, &definition, current.generation)
+            .map_err(|error| records::of_document(&path, error))?;
         let place = (definition.compartment.clone(), current.generation);
         if let std::collections::btree_map::Entry::Vacant(vacant) = headers.entry(place) {
-            let header = settle::read_header(vault, &definition.compartment, current.generation)?;
+            let header = records::read_header(vault, &definition.compartment, current.generation)?;
             let manifest = vault.chain.of_digest(&header.manifest).cloned();
-            let manifest = manifest.ok_or_else(|| settle::misplaced(&path))?;
+            let manifest = manifest.ok_or_else(|| records::misplaced(&path))?;
             vacant.insert((header, manifest));
         }
         wanted.push(Wanted { definition, record });

@@ -4,7 +4,7 @@
 use super::open_vault::OpenVault;
 use super::rotate::grace;
 use super::world::Cloud;
-use crate::ledger::{Event, KeyState};
+use crate::ledger::{CredentialDefinition, Event, KeyState};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::LastUse;
 use crate::usage::is_unexplained;
@@ -63,8 +63,9 @@ pub(super) fn watch(
         if to_be_rotated(vault, compartment) && !grace(vault).is_zero() {
             continue;
         }
-        for (name, key) in sealed_keys(vault, compartment) {
-            match cloud.keys.last_used(&key) {
+        for (definition, key) in sealed_keys(vault, compartment) {
+            let name = definition.name.clone();
+            match cloud.keys.last_used(&definition.iam_user(), &key) {
                 Ok(Some(last)) => look(vault, &name, &key, last)?,
                 Ok(None) => {}
                 Err(error) => unasked.push((name, error.into())),
@@ -75,11 +76,14 @@ pub(super) fn watch(
 }
 
 /// The keys that a compartment has at AWS, by the ledger.
-fn sealed_keys(vault: &OpenVault<'_>, compartment: &Name) -> Vec<(Name, AccessKeyId)> {
+fn sealed_keys(
+    vault: &OpenVault<'_>,
+    compartment: &Name,
+) -> Vec<(CredentialDefinition, AccessKeyId)> {
     let members = vault.state().members(compartment);
     let keys = members.flat_map(|credential| {
         let there = credential.keys.iter().filter(|key| key.gone.is_none());
-        there.map(|key| (credential.definition.name.clone(), key.id.clone()))
+        there.map(|key| (credential.definition.clone(), key.id.clone()))
     });
     keys.collect()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::known::Known;
 use crate::crypto::SoftwareSigner;
 use crate::model::Name;
 use crate::ports::{AccessKeys, Clock, Entropy, KeyProof, Memory, Operator, Store, TokenProvider};
@@ -40,6 +41,8 @@ pub struct Cloud<'a> {
     pub endpoint: Option<String>,
     /// How patiently.
     pub timing: Timing,
+    /// What IAM has said in this run.
+    pub known: Known,
 }
 
 /// How often and how long AWS is asked until an answer counts.

@@ -1,7 +1,18 @@
 //! Access keys of IAM users, and the proof of what a key can still do.
 
+use std::ops::ControlFlow;
+
 use crate::model::{AccessKeyId, AccountId, Timestamp, UserName};
 use crate::secret::AccessKeySecret;
+
+/// An IAM user, and the account that it is in: names repeat from account to account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IamUser {
+    /// The account.
+    pub account: AccountId,
+    /// The name.
+    pub name: UserName,
+}
 
 /// An access key as IAM lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +98,25 @@ pub enum CloudError {
         /// What came back, if anything.
         reason: String,
     },
+    /// Nothing leads from the rotator's credentials into the account; nothing was sent.
+    #[error(
+        "the rotator's credentials are of account {own}, and no role leads from there to {account}"
+    )]
+    NoRole {
+        /// The account that was meant.
+        account: AccountId,
+        /// That of the rotator.
+        own: AccountId,
+    },
+    /// The role that leads into an account cannot be assumed; nothing was done there. It is not asked for
+    /// again in this run.
+    #[error("the role {role} cannot be assumed: {why}")]
+    Role {
+        /// Its ARN.
+        role: String,
+        /// What AWS said, in one line.
+        why: String,
+    },
     /// Anything else that AWS said; nothing was done.
     #[error("AWS refused {action}: {code}: {message}")]
     Refused {
@@ -99,51 +129,112 @@ pub enum CloudError {
     },
 }
 
-/// The rotator's hands on IAM. Every method names the user: nothing is ever done to "whoever asks".
+/// The end of a key, as one of several calls.
+#[derive(Debug, Clone)]
+pub struct KeyEnd {
+    /// Whose it is.
+    pub user: IamUser,
+    /// The key.
+    pub key: AccessKeyId,
+    /// It is deleted; otherwise it is deactivated.
+    pub delete: bool,
+}
+
+/// Takes the answer to one of several calls, told by its place among them. [`ControlFlow::Break`]: no further
+/// call is begun; what is under way is still answered. It must not call the port that it is called by.
+pub type Take<'t, T> = &'t mut dyn FnMut(usize, Result<T, CloudError>) -> ControlFlow<()>;
+
+/// The rotator's hands on IAM, in every account that it can reach. Every method names the user: nothing is
+/// ever done to "whoever asks". Of several calls an adapter may have some under way at once; the answers are
+/// taken one after the other, in the caller's thread, as they come.
 pub trait AccessKeys {
-    /// Whom AWS takes the rotator for.
+    /// Whom AWS takes the rotator for, by its own credentials. AWS is asked once.
     ///
     /// # Errors
     /// [`CloudError`].
     fn rotator(&self) -> Result<CallerIdentity, CloudError>;
 
+    /// Whether anything leads from the rotator's credentials into the account; whether AWS agrees is not asked.
+    ///
+    /// # Errors
+    /// [`CloudError::NoRole`] where nothing does, and what [`AccessKeys::rotator`] fails with.
+    fn reaches(&self, account: &AccountId) -> Result<(), CloudError> {
+        let own = self.rotator()?.account;
+        if own == *account {
+            return Ok(());
+        }
+        let account = account.clone();
+        Err(CloudError::NoRole { account, own })
+    }
+
     /// All access keys of the user.
     ///
     /// # Errors
     /// [`CloudError`].
-    fn list(&self, user: &UserName) -> Result<Vec<AccessKeyInfo>, CloudError>;
+    fn list(&self, user: &IamUser) -> Result<Vec<AccessKeyInfo>, CloudError>;
 
     /// Makes a key. Sent once: after [`CloudError::Unclear`] there may be a key whose secret nobody has.
     ///
     /// # Errors
     /// [`CloudError`].
-    fn create(&self, user: &UserName) -> Result<NewAccessKey, CloudError>;
+    fn create(&self, user: &IamUser) -> Result<NewAccessKey, CloudError>;
 
     /// Makes AWS refuse the key from now on. Doing it twice is doing it once.
     ///
     /// # Errors
     /// [`CloudError`].
-    fn deactivate(&self, user: &UserName, key: &AccessKeyId) -> Result<(), CloudError>;
+    fn deactivate(&self, user: &IamUser, key: &AccessKeyId) -> Result<(), CloudError>;
 
     /// Deletes the key. A key that is not there any more is [`CloudError::NotFound`].
     ///
     /// # Errors
     /// [`CloudError`].
-    fn delete(&self, user: &UserName, key: &AccessKeyId) -> Result<(), CloudError>;
+    fn delete(&self, user: &IamUser, key: &AccessKeyId) -> Result<(), CloudError>;
 
-    /// When and with what the key was last used, if ever. A use may show up only after some minutes (IAM User
-    /// Guide, "Find unused AWS credentials").
+    /// When and with what the user's key was last used, if ever. A use may show up only after some minutes (IAM
+    /// User Guide, "Find unused AWS credentials").
     ///
     /// # Errors
     /// [`CloudError`].
-    fn last_used(&self, key: &AccessKeyId) -> Result<Option<LastUse>, CloudError>;
+    fn last_used(&self, user: &IamUser, key: &AccessKeyId) -> Result<Option<LastUse>, CloudError>;
 
     /// Denies everything to sessions of the user that were issued before `before`: temporary credentials
     /// outlive the key that they were made with.
     ///
     /// # Errors
     /// [`CloudError`].
-    fn deny_sessions(&self, user: &UserName, before: Timestamp) -> Result<(), CloudError>;
+    fn deny_sessions(&self, user: &IamUser, before: Timestamp) -> Result<(), CloudError>;
+
+    /// [`AccessKeys::list`] for several users.
+    fn list_each(&self, users: &[IamUser], take: Take<'_, Vec<AccessKeyInfo>>) {
+        one_by_one(users, |user| self.list(user), take);
+    }
+
+    /// [`AccessKeys::create`] for several users. Of one whose answer was never taken, nothing was sent.
+    fn create_each(&self, users: &[IamUser], take: Take<'_, NewAccessKey>) {
+        one_by_one(users, |user| self.create(user), take);
+    }
+
+    /// [`AccessKeys::deactivate`] or [`AccessKeys::delete`] for several keys.
+    fn end_each(&self, ends: &[KeyEnd], take: Take<'_, ()>) {
+        let end = |end: &KeyEnd| match end.delete {
+            true => self.delete(&end.user, &end.key),
+            false => self.deactivate(&end.user, &end.key),
+        };
+        one_by_one(ends, end, take);
+    }
+}
+
+fn one_by_one<C, T>(
+    calls: &[C],
+    mut call: impl FnMut(&C) -> Result<T, CloudError>,
+    take: Take<'_, T>,
+) {
+    for (at, one) in calls.iter().enumerate() {
+        if take(at, call(one)).is_break() {
+            return;
+        }
+    }
 }
 
 /// What AWS answered to a new key.
@@ -162,6 +253,16 @@ pub enum ProbeAnswer {
     Refused,
     /// It knows the key, and would accept it with the right secret.
     Accepted,
+}
+
+/// A key that is to be proved, and where it is.
+pub struct Claimed<'a> {
+    /// The account.
+    pub account: &'a AccountId,
+    /// The key.
+    pub key: &'a AccessKeyId,
+    /// Its secret.
+    pub secret: &'a AccessKeySecret,
 }
 
 /// The proof of a key itself, with `sts:GetCallerIdentity`, which needs no permission and which no
@@ -183,4 +284,9 @@ pub trait KeyProof {
     /// # Errors
     /// [`CloudError`].
     fn probe(&self, key: &AccessKeyId) -> Result<ProbeAnswer, CloudError>;
+
+    /// [`KeyProof::identify`] for several keys, as [`AccessKeys`] does several calls.
+    fn identify_each(&self, keys: &[Claimed<'_>], take: Take<'_, ProofAnswer>) {
+        one_by_one(keys, |one| self.identify(one.key, one.secret), take);
+    }
 }

@@ -10,12 +10,12 @@ mod token;
 
 pub use crate::crypto::{Entropy, NoEntropy};
 pub use access_keys::{
-    AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, KeyProof, LastUse, NewAccessKey,
-    ProbeAnswer, ProofAnswer,
+    AccessKeyInfo, AccessKeys, CallerIdentity, Claimed, CloudError, IamUser, KeyEnd, KeyProof,
+    LastUse, NewAccessKey, ProbeAnswer, ProofAnswer, Take,
 };
 pub use clock::Clock;
 pub use memory::{Archive, Archived, Forgetful, Memory, Remembered};
-pub use operator::{Declined, Notice, Operator, PinRequest, TouchRequest, Turn};
+pub use operator::{Declined, Notice, Operator, PinRequest, Progress, TouchRequest, Turn};
 pub use pin::{PinMisfit, PinRules, PinShape};
 pub use store::{Held, Store, StoreError, StoreKey, UnsafeKey};
 pub use token::{

@@ -74,10 +74,37 @@ pub enum Notice {
     Warning(String),
 }
 
+/// How far one kind of work has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is done, such as "listing keys".
+    pub what: &'static str,
+    /// How much of it is done.
+    pub done: usize,
+    /// Of how much.
+    pub of: usize,
+}
+
+impl Progress {
+    /// Nothing is done yet.
+    pub fn new(what: &'static str, of: usize) -> Self {
+        Self { what, done: 0, of }
+    }
+
+    /// One more is done.
+    pub fn step(&mut self) -> &Self {
+        self.done = (self.done + 1).min(self.of);
+        self
+    }
+}
+
 /// The human as a port.
 pub trait Operator {
     /// Shows something.
     fn notice(&mut self, notice: Notice);
+
+    /// Is called whenever a long work has come further: often.
+    fn progress(&mut self, _progress: &Progress) {}
 
     /// Asks for a PIN without echo, naming the custodian and the token. Where one try is left, typed
     /// consent that names the serial comes first.

@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use breakglass::aws::{Aws, AwsSettings, Patience, ProfileFiles};
-use breakglass::model::{AccessKeyId, UserName};
-use breakglass::ports::{CloudError, NewAccessKey};
+use breakglass::model::AccessKeyId;
+use breakglass::ports::{CloudError, IamUser, NewAccessKey};
 use tempfile::TempDir;
 
 /// The profile whose policy names the break-glass users.
@@ -368,9 +368,20 @@ pub fn hasty() -> Patience {
     }
 }
 
-/// A user's name.
-pub fn user(name: &str) -> UserName {
-    name.parse().expect("a user name")
+/// The account of the servers, where the rotator's own credentials are.
+pub const ACCOUNT: &str = "123456789012";
+
+/// A user of that account.
+pub fn user(name: &str) -> IamUser {
+    user_in(ACCOUNT, name)
+}
+
+/// A user of another one.
+pub fn user_in(account: &str, name: &str) -> IamUser {
+    IamUser {
+        account: account.parse().expect("an account"),
+        name: name.parse().expect("a user name"),
+    }
 }
 
 /// A key that no server knows.

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use breakglass::crypto::SoftwareSigner;
-use breakglass::model::{AccessKeyId, Failure, Timestamp, UserName};
-use breakglass::ops::{Cloud, OpenVault, RotateRequest, Station, Timing, World, rotate};
+use breakglass::model::{AccessKeyId, Failure, Timestamp};
+use breakglass::ops::{Cloud, Known, OpenVault, RotateRequest, Station, Timing, World, rotate};
 use breakglass::ports::{
     AccessKeyInfo, AccessKeys, CallerIdentity, Clock, CloudError, Declined, Forgetful, Held,
-    KeyProof, LastUse, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer,
+    IamUser, KeyProof, LastUse, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer,
     ProofAnswer, Remembered, Store, StoreError, StoreKey,
 };
 use breakglass::secret::{AccessKeySecret, Pin, SigningSeed};
@@ -202,6 +202,7 @@ impl Sim {
                     patience: Duration::from_secs(60),
                     lag: Duration::from_secs(LAG),
                 },
+                known: Known::default(),
             };
             let request = RotateRequest {
                 take_over,
@@ -398,7 +399,7 @@ impl AccessKeys for Sim {
         self.ask(|| Ok(identity("rotator")))
     }
 
-    fn list(&self, _: &UserName) -> Result<Vec<AccessKeyInfo>, CloudError> {
+    fn list(&self, _: &IamUser) -> Result<Vec<AccessKeyInfo>, CloudError> {
         self.ask(|| {
             let now = self.now.get();
             let keys = self.keys.borrow();
@@ -419,7 +420,7 @@ impl AccessKeys for Sim {
         })
     }
 
-    fn create(&self, _: &UserName) -> Result<NewAccessKey, CloudError> {
+    fn create(&self, _: &IamUser) -> Result<NewAccessKey, CloudError> {
         let reply = self.replies.borrow_mut().pop().unwrap_or(Reply::Good);
         let lost = Err(CloudError::Unclear {
             action: "iam:CreateAccessKey".into(),
@@ -439,14 +440,14 @@ impl AccessKeys for Sim {
         })
     }
 
-    fn deactivate(&self, _: &UserName, id: &AccessKeyId) -> Result<(), CloudError> {
+    fn deactivate(&self, _: &IamUser, id: &AccessKeyId) -> Result<(), CloudError> {
         self.ask(|| match self.change(id, |key, _| key.active = false) {
             true => Ok(()),
             false => Err(missing(id)),
         })
     }
 
-    fn delete(&self, _: &UserName, id: &AccessKeyId) -> Result<(), CloudError> {
+    fn delete(&self, _: &IamUser, id: &AccessKeyId) -> Result<(), CloudError> {
         self.ask(
             || match self.change(id, |key, now| key.deleted = Some(now)) {
                 true => Ok(()),
@@ -455,11 +456,11 @@ impl AccessKeys for Sim {
         )
     }
 
-    fn last_used(&self, _: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
+    fn last_used(&self, _: &IamUser, _: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
         Ok(None)
     }
 
-    fn deny_sessions(&self, _: &UserName, _: Timestamp) -> Result<(), CloudError> {
+    fn deny_sessions(&self, _: &IamUser, _: Timestamp) -> Result<(), CloudError> {
         self.ask(|| Ok(()))
     }
 }

@@ -50,13 +50,13 @@ fn may_import(from: &str, to: &str) -> bool {
 }
 
 /// Crates that belong to certain modules: `name` or, with a star, all that begin so.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 14] = [
     ("clap*", &["cli"]),
     ("rpassword", &["cli"]),
     ("tokio", &["aws", "store"]),
+    ("futures_util", &["aws", "store"]),
     ("aws_credential_types", &["aws", "store"]),
     ("aws_*", &["aws"]),
-    ("futures_util", &["store"]),
     ("cryptoki*", &["token"]),
     ("yubikey", &["token"]),
     ("pcsc", &["token"]),

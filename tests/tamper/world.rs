@@ -7,14 +7,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use breakglass::model::{AccessKeyId, Failure, Name, Role, Timestamp, UserName};
+use breakglass::model::{AccessKeyId, Failure, Name, Role, Timestamp};
 use breakglass::ops::{
-    self, Change, Cloud, Founder, Founding, LedgerReport, NewCredential, OpenVault, RotateRequest,
-    Station, Timing, UnsealRequest, World,
+    self, Change, Cloud, Founder, Founding, Known, LedgerReport, NewCredential, OpenVault,
+    RotateRequest, Station, Timing, UnsealRequest, World,
 };
 use breakglass::ports::{
     AccessKeyInfo, AccessKeys, CallerIdentity, Clock, CloudError, Declined, Forgetful, Held,
-    KeyProof, LastUse, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer,
+    IamUser, KeyProof, LastUse, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer,
     ProofAnswer, Remembered, Store, StoreError, StoreKey, Token, TokenError, TokenProvider,
 };
 use breakglass::secret::{AccessKeySecret, Pin};
@@ -123,7 +123,7 @@ fn key(text: &str) -> StoreKey {
 /// IAM and STS: what keys there are, and how often one was made or anything was asked.
 #[derive(Default)]
 pub struct Iam {
-    keys: RefCell<BTreeMap<UserName, Vec<AccessKeyInfo>>>,
+    keys: RefCell<BTreeMap<IamUser, Vec<AccessKeyInfo>>>,
     /// How many access keys were made.
     pub made: Cell<u64>,
     /// How many calls there were.
@@ -137,7 +137,7 @@ impl Iam {
         self.calls.set(self.calls.get() + 1);
     }
 
-    fn with<T>(&self, user: &UserName, deed: impl FnOnce(&mut Vec<AccessKeyInfo>) -> T) -> T {
+    fn with<T>(&self, user: &IamUser, deed: impl FnOnce(&mut Vec<AccessKeyInfo>) -> T) -> T {
         self.called();
         deed(self.keys.borrow_mut().entry(user.clone()).or_default())
     }
@@ -161,11 +161,11 @@ impl AccessKeys for Iam {
         Ok(identity("rotator"))
     }
 
-    fn list(&self, user: &UserName) -> Result<Vec<AccessKeyInfo>, CloudError> {
+    fn list(&self, user: &IamUser) -> Result<Vec<AccessKeyInfo>, CloudError> {
         Ok(self.with(user, |keys| keys.clone()))
     }
 
-    fn create(&self, user: &UserName) -> Result<NewAccessKey, CloudError> {
+    fn create(&self, user: &IamUser) -> Result<NewAccessKey, CloudError> {
         self.made.set(self.made.get() + 1);
         let id: AccessKeyId = format!("AKIA{:016}", self.made.get())
             .parse()
@@ -180,7 +180,7 @@ impl AccessKeys for Iam {
         Ok(NewAccessKey { id, secret })
     }
 
-    fn deactivate(&self, user: &UserName, id: &AccessKeyId) -> Result<(), CloudError> {
+    fn deactivate(&self, user: &IamUser, id: &AccessKeyId) -> Result<(), CloudError> {
         self.with(user, |keys| match keys.iter_mut().find(|k| k.id == *id) {
             Some(key) => {
                 key.active = false;
@@ -190,16 +190,16 @@ impl AccessKeys for Iam {
         })
     }
 
-    fn delete(&self, user: &UserName, id: &AccessKeyId) -> Result<(), CloudError> {
+    fn delete(&self, user: &IamUser, id: &AccessKeyId) -> Result<(), CloudError> {
         self.with(user, |keys| keys.retain(|key| key.id != *id));
         Ok(())
     }
 
-    fn last_used(&self, _: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
+    fn last_used(&self, _: &IamUser, _: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
         Ok(None)
     }
 
-    fn deny_sessions(&self, _: &UserName, _: Timestamp) -> Result<(), CloudError> {
+    fn deny_sessions(&self, _: &IamUser, _: Timestamp) -> Result<(), CloudError> {
         self.called();
         Ok(())
     }
@@ -213,7 +213,7 @@ impl KeyProof for Iam {
             .iter()
             .find(|(_, keys)| keys.iter().any(|key| key.id == *id && key.active));
         Ok(owner.map_or(ProofAnswer::NotYet, |(user, _)| {
-            ProofAnswer::Is(identity(user.as_str()))
+            ProofAnswer::Is(identity(user.name.as_str()))
         }))
     }
 
@@ -294,7 +294,7 @@ pub struct Safe {
 pub struct Kept {
     pub files: Files,
     pub anchor: Option<Remembered>,
-    keys: BTreeMap<UserName, Vec<AccessKeyInfo>>,
+    keys: BTreeMap<IamUser, Vec<AccessKeyInfo>>,
     now: i64,
 }
 
@@ -407,6 +407,7 @@ impl Safe {
                 patience: Duration::from_secs(60),
                 lag: Duration::ZERO,
             },
+            known: Known::default(),
         }
     }
 
