@@ -9,9 +9,9 @@ use super::home::{self, Home};
 use super::terminal::Terminal;
 use crate::aws::{Aws, AwsSettings, bucket_access};
 use crate::crypto::SoftwareSigner;
-use crate::model::{Class, Failure, Name};
+use crate::model::{Class, Failure, Name, Timestamp};
 use crate::ops::{Cloud, Known, OpenVault, Station, World};
-use crate::ports::{Notice, Operator, Store};
+use crate::ports::{Clock, Notice, Operator, Store};
 use crate::store::{BucketAccess, BucketPlace, BucketStore, SplitStore, StationFolder};
 use crate::system::{SystemClock, SystemEntropy};
 use crate::token::AllTokens;
@@ -306,13 +306,10 @@ impl App {
     ) -> Result<T, Failure> {
         self.require_whole()?;
         let timing = self.config.proof.timing()?;
+        let run = session_name(&self.station_name()?, SystemClock.now());
+        let settings = self.config.aws.settings(run)?;
         self.in_vault(|vault, terminal| {
-            let aws = Aws::connect(AwsSettings {
-                profile: self.config.aws.profile.clone(),
-                region: self.config.aws.region.clone(),
-                endpoint: self.config.aws.endpoint.clone(),
-                ..AwsSettings::default()
-            })?;
+            let aws = Aws::connect(settings)?;
             let endpoint = aws.endpoint_override();
             if let Some(endpoint) = &endpoint {
                 let text = format!("AWS calls go to {endpoint}, not to AWS");
@@ -328,6 +325,18 @@ impl App {
             deed(vault, &cloud, terminal)
         })
     }
+}
+
+/// The name of this run's sessions in other accounts, by which CloudTrail tells whose they were: station and
+/// time, in at most 64 characters (STS API, "AssumeRole").
+fn session_name(station: &Name, now: Timestamp) -> String {
+    let time: String = now
+        .to_string()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect();
+    let station: String = station.to_string().chars().take(36).collect();
+    format!("breakglass-{station}-{time}")
 }
 
 /// The profile of this name.

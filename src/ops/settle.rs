@@ -57,12 +57,8 @@ fn settle_alone(
 ) -> Result<Settled, Failure> {
     let mut waiting = Waiting::default();
     for _ in 0..MOST_STEPS {
-        let Decided {
-            credential,
-            head,
-            listed,
-            step,
-        } = waiting.decide(vault, cloud, name, goal, grace)?;
+        let decided = waiting.decide(vault, cloud, name, goal, grace)?;
+        let (credential, head, step) = (decided.credential, decided.head, decided.step);
         let definition = &credential.definition;
         let about = |act, id: &AccessKeyId, why| Retiring {
             definition,
@@ -114,7 +110,7 @@ fn settle_alone(
                     waiting.has_deleted(id);
                 }
             }
-            Step::Foreign(ids) => return Err(foreign(definition, &ids, &listed)),
+            Step::Foreign(ids) => return Err(foreign(definition, &ids, &decided.listed)),
             Step::Full(ids) => return Err(full(definition, &ids)),
         }
     }
