@@ -112,6 +112,9 @@ pub enum Command {
         /// What another rotator has begun, too: it is dead, and its time is not over yet
         #[arg(long)]
         take_over: bool,
+        /// Say what would be done and why, by the vault alone: AWS is not asked, nothing is changed or recorded
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Open credentials with two people, and use them
     #[command(after_help = UNSEAL_EXAMPLES)]

@@ -10,6 +10,7 @@ mod fold;
 mod harden;
 mod home;
 mod output;
+mod progress;
 mod render;
 mod signals;
 pub mod terminal;

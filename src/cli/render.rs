@@ -7,14 +7,7 @@ use crate::model::Failure;
 /// Tells a failure: what failed, what state the world is in now, what to type next.
 pub fn failure(failure: &Failure, json: bool) {
     if json {
-        let document = serde_json::json!({ "error": {
-            "code": failure.code,
-            "exit": failure.class.exit_code(),
-            "what": failure.what,
-            "state": failure.state,
-            "hints": failure.hints,
-        }});
-        output::json(&document);
+        output::json(&serde_json::json!({ "error": document(failure) }));
         return;
     }
     let mut text = format!("error: {} [{}]\n", Shown(&failure.what), failure.code);
@@ -25,6 +18,17 @@ pub fn failure(failure: &Failure, json: bool) {
         text.push_str(&format!("hint: {}\n", Shown(hint)));
     }
     output::error(&text);
+}
+
+/// A failure for machines.
+pub fn document(failure: &Failure) -> serde_json::Value {
+    serde_json::json!({
+        "code": failure.code,
+        "exit": failure.class.exit_code(),
+        "what": failure.what,
+        "state": failure.state,
+        "hints": failure.hints,
+    })
 }
 
 /// Rows in columns as wide as their widest cell, two blanks between.

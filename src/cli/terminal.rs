@@ -4,12 +4,13 @@ use std::os::fd::BorrowedFd;
 
 use crate::cli::escape::Shown;
 use crate::cli::output;
+use crate::cli::progress;
 use crate::cli::touch::TouchShown;
 use crate::cli::tty::{Echo, Tty};
 use crate::model::TokenIdentity;
 use crate::ports::{
-    Declined, Notice, Operator, Patience, PinRequest, PinRules, PinStatus, TouchRequest, TouchWait,
-    Turn,
+    Declined, Notice, Operator, Patience, PinRequest, PinRules, PinStatus, Progress, TouchRequest,
+    TouchWait, Turn,
 };
 use crate::secret::{Pin, PinRefused};
 
@@ -20,6 +21,7 @@ const ASKINGS: usize = 3;
 #[derive(Default)]
 pub struct Terminal {
     touch: Option<TouchShown>,
+    progress: progress::Shown,
     /// What was said last of whom is waited for, so that it is not said again at every change.
     awaited: Option<String>,
 }
@@ -40,7 +42,11 @@ impl Operator for Terminal {
             Notice::Step(text) => format!("breakglass: {}\n", Shown(text)),
             Notice::Warning(text) => format!("warning: {}\n", Shown(text)),
         };
-        output::error(&line);
+        self.progress.aside(|| output::error(&line));
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.progress.show(progress);
     }
 
     fn pin(&mut self, request: &PinRequest<'_>) -> Result<Pin, Declined> {

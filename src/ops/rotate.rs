@@ -45,6 +45,7 @@ pub fn rotate(
         reaped: reap(vault, cloud, operator)?,
         ..Rotated::default()
     };
+    rotated.know_accounts(vault);
     rotated.unwatched = watch(vault, cloud, &compartments, is_wanted)?;
     for compartment in compartments {
         if !is_wanted(vault, &compartment) {
@@ -93,6 +94,7 @@ pub(super) fn rotate_compartment(
     if members.is_empty() {
         return Ok(());
     }
+    rotated.know_accounts(vault);
     // Where not even that is answered, nothing can begin.
     cloud.keys.rotator()?;
     let mut names = Vec::with_capacity(members.len());
@@ -136,7 +138,7 @@ pub(super) fn rotate_compartment(
 }
 
 /// The incident that has a living key of a credential open, other than the one that is being closed.
-fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<Name> {
+pub(super) fn in_use(vault: &OpenVault<'_>, name: &Name, closing: Option<&Name>) -> Option<Name> {
     let state = vault.state();
     let alive = |id: &AccessKeyId| {
         let key = state

@@ -1,10 +1,12 @@
 //! What is to be rotated, on what occasion, and what became of it.
 
+use std::collections::BTreeMap;
+
 use super::claim::{Elsewhere, elsewhere};
 use super::open_vault::OpenVault;
 use super::reap::Reaped;
 use super::usage::Alarm;
-use crate::model::{AccessKeyId, Class, Failure, Name};
+use crate::model::{AccessKeyId, AccountId, Class, Failure, Name};
 
 /// What is to be rotated.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +80,8 @@ pub struct Rotated {
     pub credentials: Vec<(Name, Outcome)>,
     /// The generations that were committed.
     pub generations: Vec<(Name, u64)>,
+    /// The accounts of the credentials.
+    pub accounts: BTreeMap<Name, AccountId>,
     /// The compartments that were left to another rotator.
     pub elsewhere: Vec<Elsewhere>,
     /// The incidents whose lease had run out.
@@ -89,6 +93,13 @@ pub struct Rotated {
 }
 
 impl Rotated {
+    pub(super) fn know_accounts(&mut self, vault: &OpenVault<'_>) {
+        let all = vault.state().credentials.iter();
+        self.accounts = all
+            .map(|(name, credential)| (name.clone(), credential.definition.account.clone()))
+            .collect();
+    }
+
     /// The failure of the whole: what is loudest of all that went wrong.
     pub fn failure(&self) -> Option<Failure> {
         let open = || self.reaped.iter().find_map(Reaped::failure);

@@ -13,6 +13,8 @@ import process
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ROTATOR = "breakglass-rotator"
+# The role of the same name in other accounts, and what its trust policy asks for.
+EXTERNAL_ID = "northwind:breakglass"
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
@@ -34,6 +36,17 @@ def rotator_policy(users, account):
     # It names a key and no user.
     on_keys = {"Effect": "Allow", "Action": "iam:GetAccessKeyLastUsed", "Resource": "*"}
     return [on_users, on_keys]
+
+
+def client(endpoint, key, secret):
+    return boto3.client(
+        "iam",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
 
 
 def make_user(iam, name, statements):
@@ -76,15 +89,10 @@ def bootstrap(endpoint, root, users, first_keys, state_dir, account=ACCOUNT):
 
     Profiles: breakglass-rotator (its policy names the break-glass users), admin (may do everything),
     outsider (may do nothing); and, where `first_keys` asks for it, one of each break-glass user."""
-    iam = boto3.client(
-        "iam",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=root[0],
-        aws_secret_access_key=root[1],
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-    make_user(iam, ROTATOR, rotator_policy(users, account))
+    iam = client(endpoint, *root)
+    roles = f"arn:aws:iam::*:role/{ROTATOR}"
+    into_others = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles}
+    make_user(iam, ROTATOR, rotator_policy(users, account) + [into_others])
     make_user(iam, "admin", [EVERYTHING])
     make_user(iam, "outsider", [])
     for user in users:
@@ -93,3 +101,20 @@ def bootstrap(endpoint, root, users, first_keys, state_dir, account=ACCOUNT):
     keys = {name: make_key(iam, name) for name in with_key}
     write_profiles(state_dir, endpoint, keys)
     return [key for key, _ in keys.values()]
+
+
+def other_account(endpoint, iam, users, account):
+    """The same users in another account, by its root's client, and the role by which the rotator comes in."""
+    for user in users:
+        make_user(iam, user, [EVERYTHING])
+    rotator = {"AWS": f"arn:aws:iam::{ACCOUNT}:user/{ROTATOR}"}
+    trust = {
+        "Effect": "Allow",
+        "Principal": rotator,
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.create_role(RoleName=ROTATOR, AssumeRolePolicyDocument=document)
+    work = json.dumps({"Version": "2012-10-17", "Statement": rotator_policy(users, account)})
+    iam.put_role_policy(RoleName=ROTATOR, PolicyName="work", PolicyDocument=work)

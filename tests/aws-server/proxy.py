@@ -8,6 +8,7 @@ import select
 import socket
 import sys
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -21,6 +22,24 @@ def error_xml(kind, code, message):
     ).encode()
 
 
+STS = {"AssumeRole", "GetCallerIdentity"}
+
+
+class Bucket:
+    """So many calls a second, and so many at once; what is throttled takes nothing out of it."""
+
+    def __init__(self, rate, burst):
+        self.rate, self.burst, self.tokens, self.then = rate, burst, burst, time.monotonic()
+
+    def takes(self):
+        now = time.monotonic()
+        self.tokens = min(self.burst, self.tokens + (now - self.then) * self.rate)
+        self.then = now
+        taken = self.tokens >= 1
+        self.tokens -= taken
+        return taken
+
+
 class Plan:
     """What is armed, how often each action came, and what was done to it."""
 
@@ -30,6 +49,7 @@ class Plan:
 
     def reset(self):
         self.armed, self.log, self.held = [], [], 0
+        self.buckets = {}
 
     def hold(self):
         """One more call hangs."""
@@ -41,9 +61,17 @@ class Plan:
             self.armed.append({"action": order["action"], "fault": order["fault"],
                                "skip": order.get("nth", 1) - 1, "times": order.get("times", 1)})
 
+    def limit(self, order):
+        with self.lock:
+            for api in ("iam", "sts"):
+                self.buckets[api] = Bucket(order["rate"], order.get("burst", 10))
+
     def fault_for(self, action):
         with self.lock:
             fault = None
+            bucket = self.buckets.get("sts" if action in STS else "iam")
+            if bucket is not None and not bucket.takes():
+                fault = "throttle"
             for order in self.armed:
                 if order["action"] in (action, "*") and order["times"] > 0 and fault is None:
                     if order["skip"] > 0:
@@ -111,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
         plan = self.server.plan
         if self.path == "/_proxy/arm":
             plan.arm(json.loads(body))
+        elif self.path == "/_proxy/rate":
+            plan.limit(json.loads(body))
         elif self.path == "/_proxy/reset":
             plan.reset()
         answer = plan.held if self.path == "/_proxy/held" else plan.log
@@ -136,6 +166,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(400, error_xml("Sender", "Throttling", "Rate exceeded"))
         if fault == "unavailable":
             return self.answer(503, error_xml("Receiver", "ServiceUnavailable", "Try again later"))
+        if fault == "expired":
+            return self.answer(403, error_xml("Sender", "ExpiredToken", "The security token included in the request is expired"))
         if fault == "drop-before":
             return self.hang_up()
         if fault == "hang-before":

@@ -21,6 +21,7 @@ def arguments():
     parser.add_argument("--state-dir", required=True, help="where credentials, config and env go")
     parser.add_argument("--users", default="deploy-emergency,db-emergency", help="break-glass users")
     parser.add_argument("--first-keys", action="store_true", help="give each of them a key already")
+    parser.add_argument("--accounts", default="", help="further accounts with the same users")
     parser.add_argument("--with-parent", action="store_true", help="end when the parent does")
     return parser.parse_args()
 
@@ -58,6 +59,10 @@ def set_up(args, endpoint, port):
         users = [user for user in args.users.split(",") if user]
         root = ("test", "test")
         bootstrap.bootstrap(endpoint, root, users, args.first_keys, args.state_dir)
+        for account in filter(None, args.accounts.split(",")):
+            # An account's number is the key id of its root.
+            iam = bootstrap.client(endpoint, account, "test")
+            bootstrap.other_account(endpoint, iam, users, account)
         if args.port_file:
             process.write(args.port_file, f"{port}\n")
         print(f"ready on {endpoint}", flush=True)

@@ -250,6 +250,24 @@ impl Proxy {
         http(self.process.port, "POST", "/_proxy/reset", "");
     }
 
+    /// Throttles, for IAM and for STS, what comes faster than this, until the next reset.
+    pub fn limit(&self, rate: f64, burst: u32) {
+        let order = serde_json::json!({"rate": rate, "burst": burst}).to_string();
+        http(self.process.port, "POST", "/_proxy/rate", &order);
+    }
+
+    /// How many calls came since the last reset, by action, those that were throttled aside.
+    pub fn counts(&self) -> std::collections::BTreeMap<String, usize> {
+        let log = http(self.process.port, "GET", "/_proxy/log", "");
+        let log = log.as_array().expect("a log").clone();
+        let mut counts = std::collections::BTreeMap::new();
+        for entry in log.iter().filter(|entry| entry["fault"] != "throttle") {
+            let action = entry["action"].as_str().expect("an action").to_owned();
+            *counts.entry(action).or_default() += 1;
+        }
+        counts
+    }
+
     /// How many calls hang, or hung, since the last reset.
     pub fn held(&self) -> u64 {
         let held = http(self.process.port, "GET", "/_proxy/held", "");
@@ -367,6 +385,9 @@ pub fn hasty() -> Patience {
         pause: Duration::from_millis(10),
     }
 }
+
+/// The external id that the role [`ROTATOR`] in other accounts asks for.
+pub const EXTERNAL_ID: &str = "northwind:breakglass";
 
 /// The account of the servers, where the rotator's own credentials are.
 pub const ACCOUNT: &str = "123456789012";

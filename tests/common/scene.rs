@@ -91,12 +91,17 @@ impl Scene {
 
     /// The same with further options for the AWS server.
     pub fn empty_with(users: &[&str], options: &[&str]) -> Self {
+        Self::empty_on(Lane::Moto, users, options)
+    }
+
+    /// The same on either server.
+    pub fn empty_on(lane: Lane, users: &[&str], options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for part in ["tokens", "home"] {
             fs::create_dir(folder.path().join(part)).expect("the folder is ours");
         }
         let mut scene = Self {
-            server: Server::start(Lane::Moto, &users.join(","), options),
+            server: Server::start(lane, &users.join(","), options),
             variables: Vec::new(),
             station: PathBuf::new(),
             folder,

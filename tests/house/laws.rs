@@ -50,9 +50,10 @@ fn may_import(from: &str, to: &str) -> bool {
 }
 
 /// Crates that belong to certain modules: `name` or, with a star, all that begin so.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 15] = [
     ("clap*", &["cli"]),
     ("rpassword", &["cli"]),
+    ("indicatif", &["cli"]),
     ("tokio", &["aws", "store"]),
     ("futures_util", &["aws", "store"]),
     ("aws_credential_types", &["aws", "store"]),

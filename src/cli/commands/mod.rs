@@ -1,6 +1,7 @@
 //! One file per command: from arguments to a deed, and from what it returns to words.
 
 mod attested;
+mod beside;
 mod close;
 mod credential;
 mod doctor;
@@ -62,13 +63,17 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
             compartments,
             due,
             take_over,
+            dry_run,
         } => {
             let request = RotateRequest {
                 compartments,
                 due_only: due,
                 take_over,
             };
-            rotate::run(&app, &request)
+            match dry_run {
+                true => rotate::foresee(&app, &request),
+                false => rotate::run(&app, &request),
+            }
         }
         Command::Unseal(unseal) => unseal::run(&app, unseal),
         Command::Close { incident } => close::run(&app, incident),

@@ -1,152 +1,185 @@
 //! `breakglass rotate`
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use super::close;
+use super::beside;
 use crate::cli::app::App;
-use crate::cli::{output, render};
+use crate::cli::escape::Shown;
+use crate::cli::{output, render, words};
 use crate::model::{Failure, Name};
-use crate::ops::{self, Alarm, Elsewhere, Outcome, Reaped, RotateRequest, Rotated};
+use crate::ops::{self, Foreseen, Outcome, RotateRequest, Rotated, Will};
 
 /// Rotates.
 pub fn run(app: &App, request: &RotateRequest) -> Result<ExitCode, Failure> {
     let rotated = app
         .in_vault_with_aws(|vault, cloud, terminal| ops::rotate(vault, cloud, request, terminal))?;
-    if let Some(failure) = rotated.failure() {
-        // Standard output is empty where something failed; what became of each is talk.
-        if !app.json() {
+    match (rotated.failure(), app.json()) {
+        (None, false) => output::text(&text(&rotated)),
+        (None, true) => output::json(&document(&rotated)),
+        (Some(failure), false) => {
+            // Standard output is empty where something failed; what became of each is talk.
             output::error(&text(&rotated));
+            return Err(failure);
         }
-        return Err(failure);
-    }
-    if app.json() {
-        output::json(&document(&rotated));
-    } else {
-        output::text(&text(&rotated));
+        (Some(failure), true) => {
+            let mut all = document(&rotated);
+            all["error"] = render::document(&failure);
+            output::json(&all);
+            return Ok(ExitCode::from(failure.class.exit_code()));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was found beside, then one line for each credential.
-pub fn text(rotated: &Rotated) -> String {
-    let mut text = String::new();
-    for alarm in &rotated.alarms {
-        text.push_str(&format!("ALARM: {}\n", alarm.failure()));
+/// Says what a rotation would do.
+pub fn foresee(app: &App, request: &RotateRequest) -> Result<ExitCode, Failure> {
+    let foreseen = app.in_vault(|vault, _| ops::foresee(vault, request))?;
+    if app.json() {
+        let credentials: Vec<_> = foreseen.iter().map(foreseen_document).collect();
+        output::json(&serde_json::json!({ "credentials": credentials }));
+        return Ok(ExitCode::SUCCESS);
     }
-    for reaped in &rotated.reaped {
-        text.push_str(&of_reaped(reaped));
+    if foreseen.is_empty() {
+        output::text("There is no credential to rotate.\n");
     }
-    for (name, failure) in &rotated.unwatched {
-        text.push_str(&format!(
-            "{name}: it is not known when its keys were last used: {failure}\n"
+    for one in &foreseen {
+        let first = format!("{} in {}: {}", one.name, one.account, will(one.will));
+        let mut why = one.why.join("; ");
+        if !one.going.is_empty() {
+            let going: Vec<&str> = one.going.iter().map(|key| key.as_str()).collect();
+            why.push_str(&format!("; old keys that would go: {}", going.join(", ")));
+        }
+        output::text(&words::wrapped(
+            "",
+            "  ",
+            &format!("{first}: {}", Shown(&why)),
         ));
     }
-    for left in &rotated.elsewhere {
-        text.push_str(&format!("{}\n", left.failure()));
-    }
-    text.push_str(&of_credentials(rotated));
-    text
+    Ok(ExitCode::SUCCESS)
 }
 
-fn of_reaped(reaped: &Reaped) -> String {
-    match &reaped.outcome {
-        Ok(closed) => format!(
-            "The lease of incident {} had run out.\n{}",
-            reaped.incident,
-            close::text(closed)
-        ),
-        Err(failure) => format!(
-            "The lease of incident {} had run out, and it is NOT CLOSED: {failure}\n",
-            reaped.incident
-        ),
+fn will(will: Will) -> &'static str {
+    match will {
+        Will::Rotate => "would be rotated",
+        Will::Tidy => "what was left would be cleared away",
+        Will::Leave => "would be left alone",
     }
+}
+
+fn foreseen_document(one: &Foreseen) -> serde_json::Value {
+    let will = match one.will {
+        Will::Rotate => "rotate",
+        Will::Tidy => "tidy",
+        Will::Leave => "leave",
+    };
+    serde_json::json!({
+        "name": one.name,
+        "compartment": one.compartment,
+        "account": one.account,
+        "will": will,
+        "why": one.why,
+        "going": one.going,
+    })
+}
+
+/// So many lines are read; beyond that, those that went well are counted.
+const MOST_ROWS: usize = 50;
+
+/// What was found beside, then one line for each credential, then what failed, account by account.
+pub fn text(rotated: &Rotated) -> String {
+    format!("{}{}", beside::text(rotated), of_credentials(rotated))
 }
 
 fn of_credentials(rotated: &Rotated) -> String {
     if rotated.credentials.is_empty() {
         return "Nothing was to be rotated.\n".to_owned();
     }
-    let rows: Vec<Vec<String>> = rotated
-        .credentials
-        .iter()
-        .map(|(name, outcome)| {
-            let words = match outcome {
-                Outcome::Fresh(key) => format!("fresh key {key}, sealed and proved"),
-                Outcome::Skipped(why) => format!("left alone: {why}"),
-                Outcome::Failed(failure) => format!("FAILED: {failure}"),
+    let all = &rotated.credentials;
+    let fresh = all.iter().filter(|(_, o)| matches!(o, Outcome::Fresh(_)));
+    let short = all.len() > MOST_ROWS;
+    let mut text = match short {
+        true => format!(
+            "{} of {} credentials have fresh keys, sealed and proved\n",
+            fresh.count(),
+            all.len()
+        ),
+        false => String::new(),
+    };
+    let rows = all.iter().filter_map(|(name, outcome)| {
+        let words = match outcome {
+            Outcome::Fresh(_) if short => return None,
+            Outcome::Fresh(key) => format!("fresh key {key}, sealed and proved"),
+            Outcome::Skipped(why) => format!("left alone: {why}"),
+            Outcome::Failed(_) => return None,
+        };
+        Some(vec![name.to_string(), words])
+    });
+    text.push_str(&render::table(&rows.collect::<Vec<_>>()));
+    text.push_str(&failures(rotated));
+    text
+}
+
+/// What failed: in each account each failure once, with the credentials that it concerns.
+fn failures(rotated: &Rotated) -> String {
+    let mut accounts: BTreeMap<String, BTreeMap<String, Vec<&Name>>> = BTreeMap::new();
+    for (name, outcome) in &rotated.credentials {
+        if let Outcome::Failed(failure) = outcome {
+            let account = rotated.accounts.get(name).map(ToString::to_string);
+            let account = accounts.entry(account.unwrap_or_default()).or_default();
+            account.entry(failure.to_string()).or_default().push(name);
+        }
+    }
+    let mut text = String::new();
+    for (account, failures) in accounts {
+        let count: usize = failures.values().map(Vec::len).sum();
+        text.push_str(&format!("account {account}: {count} FAILED\n"));
+        for (failure, names) in failures {
+            let shown: Vec<String> = names.iter().take(5).map(ToString::to_string).collect();
+            let more = match names.len().saturating_sub(shown.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
             };
-            vec![name.to_string(), words]
-        })
-        .collect();
-    render::table(&rows)
+            let line = format!("{}{more}: FAILED: {}", shown.join(", "), Shown(&failure));
+            text.push_str(&words::wrapped("  ", "    ", &line));
+        }
+    }
+    text
 }
 
 /// The same for machines.
 pub fn document(rotated: &Rotated) -> serde_json::Value {
-    let credentials: Vec<_> = rotated
-        .credentials
-        .iter()
-        .map(|(name, outcome)| match outcome {
-            Outcome::Fresh(key) => serde_json::json!({ "name": name, "fresh": key }),
-            Outcome::Skipped(why) => serde_json::json!({ "name": name, "skipped": why }),
-            Outcome::Failed(failure) => failed(name, failure),
-        })
-        .collect();
+    let (mut fresh, mut skipped, mut failed) = (0, 0, 0);
+    let one = |(name, outcome): &(Name, Outcome)| {
+        let account = rotated.accounts.get(name);
+        let mut one = serde_json::json!({ "name": name, "account": account });
+        match outcome {
+            Outcome::Fresh(key) => {
+                fresh += 1;
+                one["fresh"] = serde_json::json!(key);
+            }
+            Outcome::Skipped(why) => {
+                skipped += 1;
+                one["skipped"] = serde_json::json!(why);
+            }
+            Outcome::Failed(failure) => {
+                failed += 1;
+                let failure = serde_json::json!({ "code": failure.code, "what": failure.what });
+                one["failed"] = failure;
+            }
+        }
+        one
+    };
+    let credentials: Vec<_> = rotated.credentials.iter().map(one).collect();
     let generations: Vec<_> = rotated
         .generations
         .iter()
         .map(|(name, number)| serde_json::json!({ "compartment": name, "generation": number }))
         .collect();
-    let mut document =
-        serde_json::json!({ "credentials": credentials, "generations": generations });
-    let beside = [
-        (
-            "alarms",
-            rotated.alarms.iter().map(of_alarm).collect::<Vec<_>>(),
-        ),
-        (
-            "elsewhere",
-            rotated.elsewhere.iter().map(of_elsewhere).collect(),
-        ),
-        (
-            "reaped",
-            rotated.reaped.iter().map(reaped_document).collect(),
-        ),
-        (
-            "unwatched",
-            rotated
-                .unwatched
-                .iter()
-                .map(|(name, failure)| failed(name, failure))
-                .collect(),
-        ),
-    ];
-    for (name, list) in beside {
-        if !list.is_empty() {
-            document[name] = list.into();
-        }
-    }
+    let counts = serde_json::json!({ "fresh": fresh, "skipped": skipped, "failed": failed });
+    let mut document = serde_json::json!({
+        "counts": counts, "credentials": credentials, "generations": generations,
+    });
+    beside::add(rotated, &mut document);
     document
-}
-
-fn of_alarm(alarm: &Alarm) -> serde_json::Value {
-    serde_json::json!({ "name": alarm.credential, "key": alarm.key, "used": alarm.used })
-}
-
-fn of_elsewhere(left: &Elsewhere) -> serde_json::Value {
-    serde_json::json!({ "compartment": left.compartment, "rotator": left.rotator, "until": left.until })
-}
-
-fn reaped_document(reaped: &Reaped) -> serde_json::Value {
-    match &reaped.outcome {
-        Ok(closed) => close::document(closed),
-        Err(failure) => serde_json::json!({
-            "incident": reaped.incident,
-            "not-closed": { "code": failure.code, "what": failure.what },
-        }),
-    }
-}
-
-fn failed(name: &Name, failure: &Failure) -> serde_json::Value {
-    serde_json::json!({ "name": name, "failed": { "code": failure.code, "what": failure.what } })
 }
