@@ -11,6 +11,8 @@ mod scene;
 #[path = "common/sim.rs"]
 mod sim;
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use scene::Scene;
@@ -20,8 +22,12 @@ use sim::{Founded, LAG, Reply, Rival, Sim, Slow, Trouble};
 const MOMENTS: u32 = 150;
 
 fn founded() -> Founded {
-    let scene = Scene::founded(&["deploy"]);
-    scene.add(&["deploy"]);
+    founded_with(&["deploy"])
+}
+
+fn founded_with(users: &[&str]) -> Founded {
+    let scene = Scene::founded(users);
+    scene.add(users);
     Founded::read(&scene.vault(), &[scene.station()])
 }
 
@@ -82,28 +88,34 @@ fn slow(most: u64) -> impl Strategy<Value = Slow> {
     })
 }
 
-/// After every run: at most two keys, what would be opened is active, and once there was something to
-/// open there always is.
-fn check(sim: &Sim, opened: &mut bool) -> Result<(), TestCaseError> {
-    let (keys, current) = (sim.keys(), sim.current());
-    prop_assert!(keys.len() <= 2, "{keys:?}");
-    if let Some(current) = &current {
-        prop_assert!(
-            keys.contains(&(current.clone(), true)),
-            "{current} of {keys:?}"
-        );
+/// Whose secrets could be opened already.
+type Opened = BTreeSet<String>;
+
+/// After every run, of each user: at most two keys, what would be opened is active, and once there was
+/// something to open there always is.
+fn check(sim: &Sim, opened: &mut Opened) -> Result<(), TestCaseError> {
+    for (user, current) in sim.current() {
+        let keys = sim.keys_of(&user);
+        prop_assert!(keys.len() <= 2, "{user}: {keys:?}");
+        if let Some(current) = &current {
+            prop_assert!(
+                keys.contains(&(current.clone(), true)),
+                "{user}: {current} of {keys:?}"
+            );
+            opened.insert(user);
+        } else {
+            prop_assert!(
+                !opened.contains(&user),
+                "{user}: nothing opens any more: {keys:?}"
+            );
+        }
     }
-    prop_assert!(
-        current.is_some() || !*opened,
-        "nothing opens any more: {keys:?}"
-    );
-    *opened |= current.is_some();
     Ok(())
 }
 
-/// Clean runs until one ends well: not many, and then there is one key, which opens.
+/// Clean runs until one ends well: not many, and then there is one key of each user, which opens.
 fn comes_to_rest(sim: &Sim, tries: u32) -> Result<(), TestCaseError> {
-    let mut opened = false;
+    let mut opened = Opened::new();
     for nth in 1..=tries {
         let done = sim.rotate(&Trouble::default());
         check(sim, &mut opened)?;
@@ -112,8 +124,14 @@ fn comes_to_rest(sim: &Sim, tries: u32) -> Result<(), TestCaseError> {
             Err(failure) => prop_assert!(nth < tries, "{failure:?}"),
         }
     }
-    let current = sim.current().map(|id| (id, true));
-    prop_assert_eq!(sim.keys(), Vec::from_iter(current));
+    is_at_rest(sim)
+}
+
+fn is_at_rest(sim: &Sim) -> Result<(), TestCaseError> {
+    for (user, current) in sim.current() {
+        let current = current.map(|id| (id, true));
+        prop_assert_eq!(sim.keys_of(&user), Vec::from_iter(current));
+    }
     Ok(())
 }
 
@@ -123,7 +141,7 @@ fn whatever_happens_one_key_is_sealed_and_opens() {
     let any = (slow(LAG - 2), runs());
     let result = runner().run(&any, |(slow, runs)| {
         let sim = Sim::new(&founded, slow);
-        let mut opened = false;
+        let mut opened = Opened::new();
         for run in &runs {
             let _ = sim.rotate(&run.trouble);
             check(&sim, &mut opened)?;
@@ -141,7 +159,7 @@ fn lists_that_lag_longer_than_allowed_for_only_delay_it() {
     let founded = founded();
     let result = runner().run(&(slow(10 * LAG), runs()), |(slow, runs)| {
         let sim = Sim::new(&founded, slow);
-        let mut opened = false;
+        let mut opened = Opened::new();
         for run in &runs {
             let _ = sim.rotate(&run.trouble);
             check(&sim, &mut opened)?;
@@ -154,9 +172,7 @@ fn lists_that_lag_longer_than_allowed_for_only_delay_it() {
             sim.pass(20 * LAG);
         }
         prop_assert!(done);
-        let current = sim.current().map(|id| (id, true));
-        prop_assert_eq!(sim.keys(), Vec::from_iter(current));
-        Ok(())
+        is_at_rest(&sim)
     });
     result.unwrap_or_else(|error| panic!("{error}"));
 }
@@ -174,7 +190,7 @@ fn somebody_elses_key_is_never_touched() {
             sim.pass(run.pause);
         }
         sim.pass(4000);
-        sim.make_foreign();
+        sim.make_foreign("deploy");
         sim.pass(4000);
         let made = sim.foreign_made();
         for run in &after {
@@ -224,7 +240,7 @@ fn death_at_every_moment_and_again_in_the_resume() {
     for first in (0..MOMENTS).step_by(step) {
         for second in (0..MOMENTS).step_by(again) {
             let sim = Sim::new(&founded, slow);
-            let mut opened = false;
+            let mut opened = Opened::new();
             sim.rotate(&Trouble::default()).expect("a first key");
             for dies_at in [Some(first), Some(second)] {
                 let trouble = Trouble {
@@ -237,6 +253,84 @@ fn death_at_every_moment_and_again_in_the_resume() {
             comes_to_rest(&sim, 1).unwrap_or_else(|e| panic!("{first}, {second}: {e}"));
             points += 1;
         }
+    }
+    println!("{points} points");
+}
+
+const SEVERAL: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// More moments than a run with several users has.
+const MANY_MOMENTS: u32 = 260;
+
+/// Keys of several users are made at once, so several may be without a seal when the process dies.
+#[test]
+fn whatever_happens_each_of_several_users_is_safe() {
+    let founded = founded_with(&SEVERAL);
+    let dies_at = prop::option::weighted(0.8, 0..MANY_MOMENTS);
+    let replies = prop::collection::vec(replies(), 5).prop_map(|all| all.concat());
+    let run = (dies_at, replies, prop_oneof![Just(0), Just(30), Just(4000)]).prop_map(
+        |(dies_at, replies, pause)| Run {
+            trouble: Trouble { dies_at, replies },
+            pause,
+        },
+    );
+    let any = (slow(LAG - 2), prop::collection::vec(run, 1..5));
+    let result = runner().run(&any, |(slow, runs)| {
+        let sim = Sim::new(&founded, slow);
+        let mut opened = Opened::new();
+        for run in &runs {
+            let _ = sim.rotate(&run.trouble);
+            check(&sim, &mut opened)?;
+            sim.pass(run.pause);
+        }
+        comes_to_rest(&sim, 2)
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn somebody_elses_key_stops_its_user_alone() {
+    let founded = founded_with(&SEVERAL);
+    let sim = Sim::new(&founded, Slow::default());
+    sim.rotate(&Trouble::default()).expect("first keys");
+    sim.pass(4000);
+    sim.make_foreign("c");
+    let before = sim.current();
+    let failure = sim.rotate(&Trouble::default());
+    let failure = failure.expect_err("one of them");
+    assert_eq!(failure.code, "foreign-key");
+    let after = sim.current();
+    for user in SEVERAL {
+        assert_eq!(before[user] == after[user], user == "c", "{user}");
+    }
+    assert_eq!(sim.foreign().len(), 1);
+}
+
+#[test]
+fn death_at_every_moment_of_a_rotation_of_several_users() {
+    let founded = founded_with(&SEVERAL);
+    let slow = Slow {
+        listed: 3,
+        forgotten: 3,
+        known: 2,
+    };
+    let mut points = 0;
+    let step = if cases() > 1000 { 1 } else { 11 };
+    for moment in (0..MANY_MOMENTS).step_by(step) {
+        let sim = Sim::new(&founded, slow);
+        let mut opened = Opened::new();
+        sim.rotate(&Trouble::default()).expect("first keys");
+        // Where the answers are lost, too, what nobody has the secret of is looked for.
+        for replies in [vec![], vec![Reply::LostAfter; 2]] {
+            let trouble = Trouble {
+                dies_at: Some(moment),
+                replies,
+            };
+            let _ = sim.rotate(&trouble);
+            check(&sim, &mut opened).unwrap_or_else(|e| panic!("{moment}: {e}"));
+        }
+        comes_to_rest(&sim, 1).unwrap_or_else(|e| panic!("{moment}: {e}"));
+        points += 1;
     }
     println!("{points} points");
 }
@@ -257,7 +351,7 @@ fn another_rotator_at_every_moment() {
         for dies_at in std::iter::once(None).chain((0..MOMENTS).step_by(deaths).map(Some)) {
             let ahead = [0.0, 840.0, -840.0, 3600.0, -3600.0][points % 5];
             let sim = Sim::new(&founded, slow);
-            let mut opened = false;
+            let mut opened = Opened::new();
             sim.rotate(&Trouble::default()).expect("a first key");
             let trouble = Trouble {
                 dies_at,
@@ -272,7 +366,7 @@ fn another_rotator_at_every_moment() {
             let said = format!("at {at}, dies at {dies_at:?}, {ahead} s ahead");
             let _ = sim.rotate_against(&Trouble::default(), rival);
             check(&sim, &mut opened).unwrap_or_else(|e| panic!("{said}: {e}"));
-            assert!(opened, "{said}");
+            assert_eq!(opened.len(), 1, "{said}");
             sim.pass(4000);
             comes_to_rest(&sim, 2).unwrap_or_else(|e| panic!("{said}: {e}\n{}", sim.told()));
             points += 1;

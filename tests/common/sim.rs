@@ -14,7 +14,7 @@ use breakglass::ops::{Cloud, Known, OpenVault, RotateRequest, Station, Timing, W
 use breakglass::ports::{
     AccessKeyInfo, AccessKeys, CallerIdentity, Clock, CloudError, Declined, Forgetful, Held,
     IamUser, KeyProof, LastUse, Memory, NewAccessKey, Notice, Operator, PinRequest, ProbeAnswer,
-    ProofAnswer, Remembered, Store, StoreError, StoreKey,
+    ProofAnswer, Remembered, Store, StoreError, StoreKey, Take,
 };
 use breakglass::secret::{AccessKeySecret, Pin, SigningSeed};
 use breakglass::system::SystemEntropy;
@@ -58,13 +58,17 @@ pub struct Slow {
 
 #[derive(Debug, Clone)]
 struct Key {
+    user: String,
     id: AccessKeyId,
     active: bool,
     created: f64,
     deleted: Option<f64>,
 }
 
-/// The world. It has one user.
+/// So many keys are made before the first answer arrives.
+const AT_ONCE: usize = 3;
+
+/// The world. Its users are those of the credentials, by the same names.
 pub struct Sim {
     now: Cell<f64>,
     alive: Cell<bool>,
@@ -216,13 +220,16 @@ impl Sim {
         done
     }
 
-    /// What an opening would give now, if anything.
-    pub fn current(&self) -> Option<AccessKeyId> {
+    /// What an opening would give now, if anything, of each user.
+    pub fn current(&self) -> BTreeMap<String, Option<AccessKeyId>> {
         let kept = (self.files.borrow().clone(), self.anchors.borrow().clone());
         let current = self.in_vault(|vault| {
-            let mut credentials = vault.state().credentials.values();
-            let credential = credentials.next().expect("there is one");
-            Ok(credential.current().map(|key| key.id.clone()))
+            let credentials = vault.state().credentials.iter();
+            let current = credentials.map(|(name, credential)| {
+                let current = credential.current().map(|key| key.id.clone());
+                (name.to_string(), current)
+            });
+            Ok(current.collect())
         });
         *self.files.borrow_mut() = kept.0;
         *self.anchors.borrow_mut() = kept.1;
@@ -251,30 +258,35 @@ impl Sim {
         deed(&mut vault)
     }
 
-    /// What the ledger says of the credential's keys, for people.
+    /// What the ledger says of the credentials' keys, for people.
     pub fn told(&self) -> String {
         let told = self.in_vault(|vault| {
-            let mut credentials = vault.state().credentials.values();
-            Ok(format!(
-                "{:#?}",
-                credentials
-                    .next()
-                    .map(|known| (&known.keys, &known.intents))
-            ))
+            let credentials = vault.state().credentials.values();
+            let told = credentials.map(|known| format!("{:#?} {:#?}", known.keys, known.intents));
+            Ok(told.collect())
         });
         told.unwrap_or_else(|failure| failure.to_string())
     }
 
-    /// The user's keys as they are: id, and whether it is active.
+    /// All keys as they are: id, and whether it is active.
     pub fn keys(&self) -> Vec<(AccessKeyId, bool)> {
         let keys = self.keys.borrow();
         let there = keys.iter().filter(|key| key.deleted.is_none());
         there.map(|key| (key.id.clone(), key.active)).collect()
     }
 
-    /// Somebody else makes a key, if there is room.
-    pub fn make_foreign(&self) {
-        if let Ok(id) = self.make() {
+    /// The same of one user.
+    pub fn keys_of(&self, user: &str) -> Vec<(AccessKeyId, bool)> {
+        let keys = self.keys.borrow();
+        let there = keys
+            .iter()
+            .filter(|key| key.deleted.is_none() && key.user == user);
+        there.map(|key| (key.id.clone(), key.active)).collect()
+    }
+
+    /// Somebody else makes a key of that user, if there is room.
+    pub fn make_foreign(&self, user: &str) {
+        if let Ok(id) = self.make(user) {
             self.foreign.borrow_mut().insert(id);
         }
     }
@@ -310,8 +322,8 @@ impl Sim {
         });
     }
 
-    fn make(&self) -> Result<AccessKeyId, CloudError> {
-        if self.keys().len() >= 2 {
+    fn make(&self, user: &str) -> Result<AccessKeyId, CloudError> {
+        if self.keys_of(user).len() >= 2 {
             return Err(CloudError::LimitExceeded("the user".into()));
         }
         self.made.set(self.made.get() + 1);
@@ -319,6 +331,7 @@ impl Sim {
             .parse()
             .expect("an id");
         self.keys.borrow_mut().push(Key {
+            user: user.to_owned(),
             id: id.clone(),
             active: true,
             created: self.now.get(),
@@ -399,12 +412,13 @@ impl AccessKeys for Sim {
         self.ask(|| Ok(identity("rotator")))
     }
 
-    fn list(&self, _: &IamUser) -> Result<Vec<AccessKeyInfo>, CloudError> {
+    fn list(&self, user: &IamUser) -> Result<Vec<AccessKeyInfo>, CloudError> {
         self.ask(|| {
             let now = self.now.get();
             let keys = self.keys.borrow();
             let is_listed = |key: &&Key| {
-                key.created + self.slow.listed as f64 <= now
+                key.user == user.name.as_str()
+                    && key.created + self.slow.listed as f64 <= now
                     && key
                         .deleted
                         .is_none_or(|deleted| now < deleted + self.slow.forgotten as f64)
@@ -420,7 +434,7 @@ impl AccessKeys for Sim {
         })
     }
 
-    fn create(&self, _: &IamUser) -> Result<NewAccessKey, CloudError> {
+    fn create(&self, user: &IamUser) -> Result<NewAccessKey, CloudError> {
         let reply = self.replies.borrow_mut().pop().unwrap_or(Reply::Good);
         let lost = Err(CloudError::Unclear {
             action: "iam:CreateAccessKey".into(),
@@ -430,7 +444,7 @@ impl AccessKeys for Sim {
             if reply == Reply::LostBefore {
                 return lost;
             }
-            let id = self.make()?;
+            let id = self.make(user.name.as_str())?;
             if reply == Reply::LostAfter {
                 return lost;
             }
@@ -456,6 +470,23 @@ impl AccessKeys for Sim {
         )
     }
 
+    /// As several calls under way at once: the last answer arrives first.
+    fn create_each(&self, users: &[IamUser], take: Take<'_, NewAccessKey>) {
+        let mut stopped = false;
+        for (nth, chunk) in users.chunks(AT_ONCE).enumerate() {
+            if stopped {
+                return;
+            }
+            let answers: Vec<_> = chunk
+                .iter()
+                .map(|user| AccessKeys::create(self, user))
+                .collect();
+            for (at, answer) in answers.into_iter().enumerate().rev() {
+                stopped |= take(nth * AT_ONCE + at, answer).is_break();
+            }
+        }
+    }
+
     fn last_used(&self, _: &IamUser, _: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
         Ok(None)
     }
@@ -470,15 +501,15 @@ impl KeyProof for Sim {
         self.ask(|| {
             let now = self.now.get();
             let keys = self.keys.borrow();
-            let known = keys.iter().any(|key| {
+            let known = keys.iter().find(|key| {
                 key.id == *id
                     && key.active
                     && key.deleted.is_none()
                     && key.created + self.slow.known as f64 <= now
             });
             Ok(match known {
-                true => ProofAnswer::Is(identity("deploy")),
-                false => ProofAnswer::NotYet,
+                Some(key) => ProofAnswer::Is(identity(&key.user)),
+                None => ProofAnswer::NotYet,
             })
         })
     }

@@ -10,3 +10,4 @@ mod scene;
 mod accounts;
 mod calls;
 mod foreseen;
+mod measured;
