@@ -45,6 +45,7 @@ pub(super) fn make_all(
             unsealed: Vec::new(),
             failed: Vec::new(),
             stopped: None,
+            broken: None,
         };
         made.create(vault, cloud, &mut progress, operator)?;
         made.look_after(vault, cloud, rotated)?;
@@ -113,6 +114,8 @@ struct Made<'a> {
     failed: Vec<(usize, CloudError)>,
     /// Why nothing more is made.
     stopped: Option<Failure>,
+    /// That keys are sealed could not be recorded: the run ends.
+    broken: Option<Failure>,
 }
 
 impl Made<'_> {
@@ -132,15 +135,18 @@ impl Made<'_> {
                 Err(error) => self.failed.push((at, error)),
             }
             operator.progress(progress.step());
-            if self.events.len() >= SEALED_TOGETHER {
-                self.stopped = self.stopped.take().or(self.record(vault, cloud).err());
+            if self.events.len() >= SEALED_TOGETHER && self.broken.is_none() {
+                self.broken = self.record(vault, cloud).err();
             }
-            match self.stopped {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
+            match (&self.stopped, &self.broken) {
+                (None, None) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
             }
         });
-        self.record(vault, cloud)
+        match self.broken.take() {
+            Some(broken) => Err(broken),
+            None => self.record(vault, cloud),
+        }
     }
 
     fn seal(&mut self, vault: &OpenVault<'_>, cloud: &Cloud<'_>, at: usize, made: NewAccessKey) {

@@ -123,18 +123,40 @@ pub(super) fn rotate_compartment(
             return Ok(());
         }
     };
-    let generation = sealing.header().generation;
-    let pending = make_all(vault, cloud, &sealing, &names, operator, rotated)?;
-    drop(sealing);
-    let proved = prove::prove_all(vault, cloud, pending, operator, rotated)?;
-    commit(vault, cloud, compartment, generation, &proved, rotated)?;
     let grace = match closing {
         Some(_) => Duration::ZERO,
         None => grace(vault),
     };
+    renew(vault, cloud, sealing, &names, grace, operator, rotated).map_err(half)
+}
+
+/// From the header to the end of the old keys.
+fn renew(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    sealing: Sealing,
+    names: &[Name],
+    grace: Duration,
+    operator: People<'_>,
+    rotated: &mut Rotated,
+) -> Result<(), Failure> {
+    let compartment = sealing.header().compartment.clone();
+    let generation = sealing.header().generation;
+    let pending = make_all(vault, cloud, &sealing, names, operator, rotated)?;
+    drop(sealing);
+    let proved = prove::prove_all(vault, cloud, pending, operator, rotated)?;
+    commit(vault, cloud, &compartment, generation, &proved, rotated)?;
     let goal = Goal::Fresh(generation);
     let wanted = Wanted { goal, grace };
     retire_all(vault, cloud, wanted, proved, operator, rotated)
+}
+
+/// What ends a run in the middle leaves it half done, unless somebody must be called.
+fn half(failure: Failure) -> Failure {
+    match failure.class {
+        Class::Integrity | Class::HalfDone => failure,
+        _ => failure.class(Class::HalfDone).state(HALF),
+    }
 }
 
 /// The incident that has a living key of a credential open, other than the one that is being closed.

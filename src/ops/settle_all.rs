@@ -181,8 +181,8 @@ impl All {
             let keeping = Keeping::begin(vault, cloud, &of, intents.len());
             let now = vault.world.clock.now();
             if vault.journal.record_at(&head, now, intents)?.is_none() {
-                // Somebody has written since: an opening may be among it. All is decided anew.
-                return Ok(names);
+                // Somebody has written since: an opening may be among it. The rest is decided anew.
+                break;
             }
             keeping.end(vault, cloud);
             self.end_keys(vault, cloud, chunk, &mut progress, operator)?;
