@@ -11,8 +11,9 @@ use crate::ledger::{CredentialState, Event};
 use crate::model::{Failure, Name, Timestamp};
 use crate::ports::AccessKeyInfo;
 
-/// What was listed longer ago is listed again: what came between the list and an intent, and was not us, could
-/// be taken for ours where the answer to the intent is lost.
+/// What was listed longer ago is listed again before a key is made: what came between the list and the intent,
+/// and was not us, could be taken for ours where the answer to it is lost. Old keys of ours that go need no such
+/// care.
 const LASTS: Duration = Duration::from_secs(300);
 
 /// The access keys of users, as far as this run knows them.
@@ -28,15 +29,16 @@ struct User {
 
 impl Known {
     /// The user's keys, if they are known and the ledger tells of nothing since.
-    pub(super) fn keys_of(
-        &self,
-        credential: &CredentialState,
-        now: Timestamp,
-    ) -> Option<Vec<AccessKeyInfo>> {
+    pub(super) fn keys_of(&self, credential: &CredentialState) -> Option<Vec<AccessKeyInfo>> {
         let users = self.0.borrow();
         let user = users.get(&credential.definition.name)?;
-        let fresh = now <= user.listed.plus(LASTS) && user.listed <= now;
-        (fresh && is_same(&user.ledger, credential)).then(|| user.keys.clone())
+        is_same(&user.ledger, credential).then(|| user.keys.clone())
+    }
+
+    /// Keys are about to be made: what was listed too long ago is to be listed again.
+    pub(super) fn freshen(&self, now: Timestamp) {
+        let fresh = |user: &User| now <= user.listed.plus(LASTS) && user.listed <= now;
+        self.0.borrow_mut().retain(|_, user| fresh(user));
     }
 
     /// IAM has listed these just now.

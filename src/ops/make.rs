@@ -67,6 +67,7 @@ fn intend(
         goal: Goal::Fresh(generation),
         grace: grace(vault),
     };
+    cloud.known.freshen(vault.world.clock.now());
     let (mut definitions, mut intents) = (Vec::new(), Vec::new());
     for (name, end) in settle_all(vault, cloud, names, wanted, operator)? {
         match (

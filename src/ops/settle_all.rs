@@ -91,12 +91,11 @@ impl All {
         names: Vec<Name>,
         operator: People<'_>,
     ) -> Vec<Name> {
-        let now = vault.world.clock.now();
         let credentials = &vault.state().credentials;
         let mut unknown: Vec<&CredentialState> = Vec::new();
         for name in &names {
             match credentials.get(name) {
-                Some(one) if cloud.known.keys_of(one, now).is_none() => unknown.push(one),
+                Some(one) if cloud.known.keys_of(one).is_none() => unknown.push(one),
                 _ => {}
             }
         }
@@ -138,7 +137,7 @@ impl All {
         let mut together = Vec::new();
         for name in names {
             let credential = vault.state().credentials.get(&name);
-            let known = credential.and_then(|one| Some((one, cloud.known.keys_of(one, now)?)));
+            let known = credential.and_then(|one| Some((one, cloud.known.keys_of(one)?)));
             let Some((credential, listed)) = known else {
                 self.slow.push(name);
                 continue;
