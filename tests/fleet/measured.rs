@@ -35,7 +35,7 @@ fn founded(users: usize) -> (Scene, Vec<String>) {
 
 /// Adds a credential for each user in this process: a thousand commands would take minutes.
 fn add_all(scene: &Scene, users: &[&str]) {
-    let store = DirStore::open(&scene.vault()).expect("the vault");
+    let store = DirStore::open(scene.vault()).expect("the vault");
     let memory = StationFolder::new(scene.station().to_owned());
     let seed = memory.seed(&SystemEntropy).expect("the station's key");
     let station = Station {
