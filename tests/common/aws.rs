@@ -20,8 +20,8 @@ use tempfile::TempDir;
 /// The profile whose policy names the break-glass users.
 pub const ROTATOR: &str = "breakglass-rotator";
 
-/// So long a server may take to be ready; a loaded machine is slow.
-const READY: Duration = Duration::from_secs(60);
+/// So long a server may take to be ready; a loaded machine is slow, and a thousand users take a while.
+const READY: Duration = Duration::from_secs(240);
 
 /// Which server.
 #[derive(Debug, Clone, Copy)]
