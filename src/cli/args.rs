@@ -115,6 +115,8 @@ pub enum Command {
         /// Say what would be done and why, by the vault alone: AWS is not asked, nothing is changed or recorded
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        metrics: Metrics,
     },
     /// Open credentials with two people, and use them
     #[command(after_help = UNSEAL_EXAMPLES)]
@@ -125,7 +127,10 @@ pub enum Command {
         incident: Option<Name>,
     },
     /// Who can open the vault, what is overdue, what is open
-    Status,
+    Status {
+        #[command(flatten)]
+        metrics: Metrics,
+    },
     /// What would stop an opening tonight, on this machine, with what to type about it. Asks for no PIN and
     /// changes nothing
     Doctor,
@@ -467,6 +472,15 @@ pub struct Unseal {
     /// The command that gets the credential in its environment [default: your shell]
     #[arg(last = true)]
     pub command: Vec<OsString>,
+}
+
+/// Where what a monitor asks for is written.
+#[derive(Debug, ClapArgs)]
+pub struct Metrics {
+    /// Write the metrics of Prometheus's text format there, as a whole, whatever the outcome; "-" is standard
+    /// output, in the place of what it shows otherwise
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

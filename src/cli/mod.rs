@@ -9,6 +9,7 @@ pub mod escape;
 mod fold;
 mod harden;
 mod home;
+mod metrics;
 mod output;
 mod progress;
 mod render;

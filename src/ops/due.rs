@@ -8,7 +8,7 @@ use super::rotated::Rotated;
 use super::settle;
 use super::settle_all::{Wanted, settle_all};
 use super::world::{Cloud, People};
-use crate::ledger::CredentialState;
+use crate::ledger::{CredentialState, KeyState};
 use crate::model::{Failure, Name, Timestamp};
 use crate::policy::{differs, sealed_sets};
 use crate::rotation::{Goal, is_unanswered, left_active, left_to_delete};
@@ -57,10 +57,18 @@ pub(super) fn unsettled(vault: &OpenVault<'_>, compartment: &Name, grace: Durati
     let left = |credential: &&CredentialState| {
         is_unanswered(credential)
             || left_to_delete(credential, now, grace)
-            || left_active(credential).any(|key| !settle::is_open(credential, vault, &key.id))
+            || left_active_and_free(vault, credential).next().is_some()
     };
     let members = vault.state().members(compartment).filter(left);
     members.map(|c| c.definition.name.clone()).collect()
+}
+
+/// The replaced keys of a credential that are still active, and that no incident holds.
+pub(super) fn left_active_and_free<'a>(
+    vault: &'a OpenVault<'_>,
+    credential: &'a CredentialState,
+) -> impl Iterator<Item = &'a KeyState> {
+    left_active(credential).filter(|key| !settle::is_open(credential, vault, &key.id))
 }
 
 /// Clears away what earlier runs have left of a compartment.

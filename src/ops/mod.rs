@@ -58,7 +58,10 @@ pub use open_vault::OpenVault;
 pub use reap::Reaped;
 pub use rotate::rotate;
 pub use rotated::{Outcome, RotateRequest, Rotated};
-pub use status::{Attention, RoleStatus, SealedStatus, Status, status};
+pub use status::{
+    Attention, CompartmentStatus, CredentialStatus, IncidentStatus, RoleStatus, SealedStatus,
+    Status, status,
+};
 pub use token::{InspectedToken, generate as token_generate, inspect as token_inspect};
 pub use token_rules::TokenRules;
 pub use trust::trust;

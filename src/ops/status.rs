@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::due::{due_at, is_due, unsettled};
+use super::due::{due_at, is_due, left_active_and_free, unsettled};
 use super::open_vault::OpenVault;
 use super::rotate::grace;
 use super::usage::alarms;
@@ -22,6 +22,8 @@ pub struct Status {
     pub manifest_version: u64,
     /// The number of entries in the ledger.
     pub ledger_size: u64,
+    /// How many refusals stand in it.
+    pub refusals: u64,
     /// Each opening role.
     pub roles: Vec<RoleStatus>,
     /// The rotators.
@@ -66,6 +68,8 @@ pub struct CompartmentStatus {
     pub committed: Option<(u64, Timestamp)>,
     /// When it is due.
     pub due: Option<Timestamp>,
+    /// Whether a generation was begun and not committed.
+    pub unfinished: bool,
     /// Who can open each living generation of it, and who still could.
     pub sealed: Vec<SealedStatus>,
 }
@@ -102,6 +106,12 @@ pub struct CredentialStatus {
     pub user: String,
     /// The key that an opening gives, its generation, and since when.
     pub key: Option<(String, u64, Timestamp)>,
+    /// Whether the last rotation of it failed.
+    pub failed: bool,
+    /// How many replaced keys are still active, those that an incident holds aside.
+    pub left_active: usize,
+    /// The latest use of a key of it that no opening explains, while that key is there.
+    pub unexplained_use: Option<Timestamp>,
 }
 
 /// How an incident stands.
@@ -138,6 +148,7 @@ pub fn status(vault: &OpenVault<'_>) -> Status {
         fingerprint: vault.chain.vault(),
         manifest_version: manifest.version,
         ledger_size: vault.journal.head().size,
+        refusals: vault.state().refusals,
         roles: Role::ALL
             .into_iter()
             .map(|role| role_status(vault, role))
@@ -185,15 +196,12 @@ fn role_status(vault: &OpenVault<'_>, role: Role) -> RoleStatus {
 }
 
 fn compartment(vault: &OpenVault<'_>, name: &Name) -> CompartmentStatus {
-    let committed = vault
-        .state()
-        .compartments
-        .get(name)
-        .and_then(|known| known.committed);
+    let known = vault.state().compartments.get(name);
     CompartmentStatus {
         name: name.clone(),
-        committed,
+        committed: known.and_then(|known| known.committed),
         due: due_at(vault, name),
+        unfinished: known.is_some_and(|known| known.unfinished.is_some()),
         sealed: sealed(vault, name),
     }
 }
@@ -218,6 +226,7 @@ fn sealed(vault: &OpenVault<'_>, name: &Name) -> Vec<SealedStatus> {
 }
 
 fn credentials(vault: &OpenVault<'_>) -> Vec<CredentialStatus> {
+    let alarms = alarms(vault);
     let of = |credential: &crate::ledger::CredentialState| CredentialStatus {
         name: credential.definition.name.clone(),
         compartment: credential.definition.compartment.clone(),
@@ -226,6 +235,13 @@ fn credentials(vault: &OpenVault<'_>) -> Vec<CredentialStatus> {
         key: credential
             .current()
             .map(|key| (key.id.to_string(), key.generation, key.sealed)),
+        failed: credential.failed.is_some(),
+        left_active: left_active_and_free(vault, credential).count(),
+        unexplained_use: alarms
+            .iter()
+            .filter(|alarm| alarm.credential == credential.definition.name)
+            .map(|alarm| alarm.used)
+            .max(),
     };
     vault.state().credentials.values().map(of).collect()
 }

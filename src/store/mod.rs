@@ -8,6 +8,7 @@ mod folder;
 mod shelf;
 mod split;
 mod station;
+pub mod textfile;
 
 pub use bucket::{BucketAccess, BucketPlace, BucketStore, NotAPlace};
 pub use dir::{DirLock, DirStore};

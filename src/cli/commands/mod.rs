@@ -11,6 +11,7 @@ mod init;
 mod inspect;
 mod join;
 mod ledger;
+mod monitored;
 mod people;
 mod plan;
 mod plan_json;
@@ -37,7 +38,8 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Completions { shell } => return Ok(generated::completions(shell)),
         Command::Man { dir } => return generated::man(&dir),
         Command::Inspect { file } => return inspect::run(&file, args.globals.json),
-        _ => App::load(args.globals)?,
+        _ => App::load(args.globals)
+            .inspect_err(|failure| rotate::not_begun(&args.command, failure))?,
     };
     match args.command {
         Command::Init(init) => init::run(&app, init),
@@ -64,6 +66,7 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
             due,
             take_over,
             dry_run,
+            metrics,
         } => {
             let request = RotateRequest {
                 compartments,
@@ -72,12 +75,12 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
             };
             match dry_run {
                 true => rotate::foresee(&app, &request),
-                false => rotate::run(&app, &request),
+                false => rotate::run(&app, &request, metrics.metrics.as_deref()),
             }
         }
         Command::Unseal(unseal) => unseal::run(&app, unseal),
         Command::Close { incident } => close::run(&app, incident),
-        Command::Status => status::run(&app),
+        Command::Status { metrics } => status::run(&app, metrics.metrics.as_deref()),
         Command::Doctor => doctor::run(&app),
         Command::Vault(command) => export::run(&app, command),
         Command::Ledger(command) => ledger::run(&app, command),

@@ -1,32 +1,89 @@
 //! `breakglass rotate`
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::beside;
+use super::monitored::{self, Watched};
 use crate::cli::app::App;
+use crate::cli::args::Command;
 use crate::cli::escape::Shown;
 use crate::cli::{output, render, words};
-use crate::model::{Failure, Name};
+use crate::model::{Class, Failure, Name};
 use crate::ops::{self, Foreseen, Outcome, RotateRequest, Rotated, Will};
 
-/// Rotates.
-pub fn run(app: &App, request: &RotateRequest) -> Result<ExitCode, Failure> {
-    let rotated = app
-        .in_vault_with_aws(|vault, cloud, terminal| ops::rotate(vault, cloud, request, terminal))?;
-    match (rotated.failure(), app.json()) {
-        (None, false) => output::text(&text(&rotated)),
-        (None, true) => output::json(&document(&rotated)),
-        (Some(failure), false) => {
-            // Standard output is empty where something failed; what became of each is talk.
-            output::error(&text(&rotated));
-            return Err(failure);
+/// Rotates, and tells the monitor how that ended.
+pub fn run(
+    app: &App,
+    request: &RotateRequest,
+    metrics: Option<&Path>,
+) -> Result<ExitCode, Failure> {
+    let Some(metrics) = metrics else {
+        return told(app, rotate(app, request), true);
+    };
+    let watched = Watched::begin();
+    let rotated = rotate(app, request);
+    // Looked at anew: what the run itself knew at its end may be less than what it has recorded.
+    let status = app.in_vault(|vault, _| Ok(ops::status(vault))).ok();
+    let run = watched.end(&rotated);
+    let written = monitored::write(metrics, status.as_ref(), Some(&run));
+    let went_well = rotated
+        .as_ref()
+        .is_ok_and(|rotated| rotated.failure().is_none());
+    let done = told(app, rotated, !monitored::is_output(metrics));
+    match written {
+        // What is worse is told last: the exit code is its.
+        Err(failure) if !went_well => {
+            output::error(&format!("warning: {}\n", Shown(&failure.to_string())));
+            done
         }
-        (Some(failure), true) => {
+        Err(failure) => Err(failure
+            .class(Class::HalfDone)
+            .state("the rotation is done; the metrics are those of before")),
+        Ok(()) => done,
+    }
+}
+
+/// Tells the monitor of a run that ended before it could begin.
+pub fn not_begun(command: &Command, failure: &Failure) {
+    let Command::Rotate { metrics, .. } = command else {
+        return;
+    };
+    if let Some(path) = &metrics.metrics {
+        let run = Watched::begin().failed(failure);
+        if let Err(failure) = monitored::write(path, None, Some(&run)) {
+            output::error(&format!("warning: {}\n", Shown(&failure.to_string())));
+        }
+    }
+}
+
+fn rotate(app: &App, request: &RotateRequest) -> Result<Rotated, Failure> {
+    app.in_vault_with_aws(|vault, cloud, terminal| ops::rotate(vault, cloud, request, terminal))
+}
+
+fn told(
+    app: &App,
+    rotated: Result<Rotated, Failure>,
+    to_output: bool,
+) -> Result<ExitCode, Failure> {
+    let rotated = rotated?;
+    match (rotated.failure(), app.json()) {
+        (None, true) if to_output => output::json(&document(&rotated)),
+        (None, false) if to_output => output::text(&text(&rotated)),
+        (None, true) => {}
+        (None, false) => output::error(&text(&rotated)),
+        (Some(failure), true) if to_output => {
             let mut all = document(&rotated);
             all["error"] = render::document(&failure);
             output::json(&all);
             return Ok(ExitCode::from(failure.class.exit_code()));
+        }
+        (Some(failure), true) => return Err(failure),
+        (Some(failure), false) => {
+            // Standard output is empty where something failed; what became of each is talk.
+            output::error(&text(&rotated));
+            return Err(failure);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,9 @@
 //! `breakglass status`
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::policy;
+use super::{monitored, policy};
 use crate::cli::app::App;
 use crate::cli::escape::Shown;
 use crate::cli::{output, render, words};
@@ -10,13 +11,22 @@ use crate::model::{Class, Failure};
 use crate::ops::{self, SealedStatus, Status};
 
 /// Shows how the vault stands; exit 10 if somebody must do something.
-pub fn run(app: &App) -> Result<ExitCode, Failure> {
-    let status = app.in_vault(|vault, _| Ok(ops::status(vault)))?;
-    if app.json() {
+pub fn run(app: &App, metrics: Option<&Path>) -> Result<ExitCode, Failure> {
+    let status = app.in_vault(|vault, _| Ok(ops::status(vault)));
+    let written = match metrics {
+        Some(path) => monitored::write(path, status.as_ref().ok(), None),
+        None => Ok(()),
+    };
+    let status = status?;
+    if metrics.is_some_and(monitored::is_output) {
+        // It has the metrics.
+    } else if app.json() {
         output::json(&document(&status));
     } else {
         output::text(&text(&status));
     }
+    written
+        .map_err(|failure| failure.state("the vault was read; the metrics are those of before"))?;
     if status.attention.is_empty() {
         Ok(ExitCode::SUCCESS)
     } else {
