@@ -34,8 +34,10 @@ OPERATORS = {
     "StringEquals": lambda wanted, actual: actual in listed(wanted),
     "StringNotEquals": lambda wanted, actual: actual not in listed(wanted),
     "StringLike": matches,
+    "StringNotLike": lambda wanted, actual: not matches(wanted, actual),
     "ArnLike": matches,
     "ArnEquals": matches,
+    "ArnNotLike": lambda wanted, actual: not matches(wanted, actual),
     "Bool": lambda wanted, actual: actual.lower() == str(wanted).lower(),
 }
 

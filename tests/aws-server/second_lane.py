@@ -22,11 +22,12 @@ def arguments():
     parser.add_argument("--users", default="deploy-emergency,db-emergency", help="break-glass users")
     parser.add_argument("--first-keys", action="store_true", help="give each of them a key already")
     parser.add_argument("--accounts", default="", help="further accounts with the same users")
+    parser.add_argument("--services", default="iam,sts", help="what it is to have")
     parser.add_argument("--with-parent", action="store_true", help="end when the parent does")
     return parser.parse_args()
 
 
-def environment(port):
+def environment(port, services):
     """ministack reads its settings when it is imported."""
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         del os.environ[name]
@@ -34,7 +35,7 @@ def environment(port):
         AUTH="true",
         BIND_HOST="127.0.0.1",
         GATEWAY_PORT=str(port),
-        SERVICES="iam,sts",
+        SERVICES=services,
         LOG_LEVEL="ERROR",
         # The only key that is root; nobody but the bootstrap knows of it, and a test never uses it.
         AWS_ACCESS_KEY_ID="test",
@@ -76,12 +77,15 @@ def main():
     os.makedirs(args.state_dir, exist_ok=True)
     listener = socket.create_server(("127.0.0.1", args.port))
     port = listener.getsockname()[1]
-    environment(port)
+    environment(port, args.services)
 
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
 
+    import second_honest
+
+    second_honest.install()
     process.end_when_told(args.with_parent)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

@@ -96,12 +96,17 @@ impl Scene {
 
     /// The same on either server.
     pub fn empty_on(lane: Lane, users: &[&str], options: &[&str]) -> Self {
+        Self::at(Server::start(lane, &users.join(","), options))
+    }
+
+    /// Nobody, and this AWS.
+    pub fn at(server: Server) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for part in ["tokens", "home"] {
             fs::create_dir(folder.path().join(part)).expect("the folder is ours");
         }
         let mut scene = Self {
-            server: Server::start(lane, &users.join(","), options),
+            server,
             variables: Vec::new(),
             station: PathBuf::new(),
             folder,
