@@ -2,6 +2,8 @@
 //!
 //! Wants the `#[path]` module `pty` beside this one.
 
+#![allow(dead_code)] // each test binary uses a part of it
+
 use std::path::Path;
 use std::process;
 

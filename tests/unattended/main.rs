@@ -3,6 +3,8 @@
 
 #[path = "../common/aws.rs"]
 mod aws;
+#[path = "../common/cut_off.rs"]
+mod cut_off;
 #[path = "../common/pty.rs"]
 mod pty;
 #[path = "../common/scene.rs"]
@@ -10,7 +12,10 @@ mod scene;
 
 mod alerts;
 mod checkers;
+mod cluster;
+mod confined;
 mod metrics;
+mod units;
 
 use std::path::PathBuf;
 
