@@ -5,6 +5,8 @@
 mod archive;
 #[path = "common/book.rs"]
 mod book;
+#[path = "core_replay/joining.rs"]
+mod joining;
 #[path = "core_replay/journal.rs"]
 mod journal;
 #[path = "common/soft.rs"]

@@ -1,6 +1,8 @@
 //! The ledger on real files: appending, racing, being killed, being tampered with.
 
 mod child;
+#[path = "ledger/derived.rs"]
+mod derived;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -86,3 +86,42 @@ pub fn unpad(padded: &[u8; PADDED_LEN]) -> Result<AccessKeySecret, CryptoError> 
     }
     AccessKeySecret::new(&padded[2..2 + length]).map_err(|_| CryptoError::Padding)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn padded(length: usize) -> [u8; PADDED_LEN] {
+        let mut padded = [0; PADDED_LEN];
+        let secret = AccessKeySecret::new(&vec![b'k'; length]).unwrap();
+        pad(&secret, &mut padded);
+        padded
+    }
+
+    #[test]
+    fn a_secret_of_any_length_comes_back() {
+        for length in [16, 40, ACCESS_KEY_SECRET_MAX] {
+            let back = unpad(&padded(length)).unwrap();
+            assert_eq!(back.expose(), "k".repeat(length));
+        }
+    }
+
+    #[test]
+    fn padding_is_written_in_one_way_only() {
+        let refused = |change: &dyn Fn(&mut [u8; PADDED_LEN])| {
+            let mut padded = padded(40);
+            change(&mut padded);
+            assert_eq!(unpad(&padded).err(), Some(CryptoError::Padding));
+        };
+        refused(&|bytes| bytes[42] = 1);
+        refused(&|bytes| bytes[PADDED_LEN - 1] = 1);
+        // One character more or less than there are.
+        refused(&|bytes| bytes[1] = 39);
+        refused(&|bytes| bytes[1] = 41);
+        // Longer than any secret, as long as two bytes can say, and none.
+        let longer = u16::try_from(ACCESS_KEY_SECRET_MAX + 1).unwrap();
+        for length in [longer, u16::MAX, 0] {
+            refused(&|bytes| bytes[..2].copy_from_slice(&length.to_be_bytes()));
+        }
+    }
+}

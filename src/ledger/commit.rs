@@ -205,3 +205,21 @@ fn second_line(rest: &[u8]) -> Option<(u64, usize, usize)> {
     let count = numbers.next()?.parse().ok()?;
     Some((number, note_length, count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_as_long_as_it_may_be_and_no_byte_longer() {
+        let mut entries = vec![vec![b'x'; ENTRY_MAX]; COMMIT_MAX / (ENTRY_MAX + 2)];
+        let rest = COMMIT_MAX - encode(1, b"note", &entries).unwrap().len();
+        let last = entries.len() - 1;
+        // Another number of entries would have as many digits.
+        entries.push(vec![b'x'; rest - 2]);
+        assert_eq!(encode(1, b"note", &entries).unwrap().len(), COMMIT_MAX);
+        entries[last + 1].push(b'x');
+        let refused = encode(1, b"note", &entries);
+        assert!(matches!(refused, Err(LedgerError::Refused(_))));
+    }
+}

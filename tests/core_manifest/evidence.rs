@@ -262,4 +262,13 @@ fn each_manifest_of_a_chain_is_held_to_its_own_policy() {
     evidence(next(&|m| m.policy.attestation_roots.clear()));
     evidence(next(&|m| told(m, |d| *d.content(POLICIES) = vec![3, 3])));
     evidence(next(&|m| token(m).attestation = None));
+    let roots = next(&|m| {
+        let no_certificate = Certificate(vec![0x30, 0]);
+        m.policy.attestation_roots.push(no_certificate);
+    });
+    let unsound = matches!(
+        roots,
+        Err(Untrusted::Unsound(2, Unsound::Roots(NotARoot::Unsound(_))))
+    );
+    assert!(unsound, "{roots:?}");
 }

@@ -17,12 +17,12 @@ use crate::book::{Book, declared, definition, statement};
 use crate::soft::{self, name, person};
 use crate::{contradiction, participant, signed, witness};
 
-fn book() -> Book {
+pub fn book() -> Book {
     let founders = vec![person("alice", Role::Ic), person("bob", Role::Bgo)];
     Book::found(founders, [1, 1, 0])
 }
 
-fn refusal(code: &str) -> Event {
+pub fn refusal(code: &str) -> Event {
     Event::Refused {
         incident: None,
         code: code.into(),
@@ -43,7 +43,7 @@ fn seen(head: Head) -> Option<Seen> {
     })
 }
 
-fn error<T>(result: Result<T, JournalError>) -> JournalError {
+pub fn error<T>(result: Result<T, JournalError>) -> JournalError {
     match result {
         Ok(_) => panic!("it must not succeed"),
         Err(error) => error,
@@ -481,6 +481,25 @@ fn a_statement_stands_on_the_ledger_that_it_was_made_on() {
     assert_eq!(elsewhere(|_| {}), another);
     assert_eq!(elsewhere(|head| *head = Head::default()), another);
     assert_eq!(book.journal().head(), head);
+}
+
+#[test]
+fn what_was_decided_on_an_older_head_is_not_written_even_by_the_same_journal() {
+    let book = book();
+    let mut journal = book.journal();
+    let old = journal.head();
+    journal.record(soft::now(), added("deploy")).unwrap();
+    let head = journal.head();
+    let events = || vec![added("stage")];
+    assert_eq!(journal.record_at(&old, soft::now(), events()), Ok(None));
+    assert_eq!((journal.head(), book.journal().head()), (head, head));
+    // Nor by one that has to read everything anew.
+    let refused = error(journal.record(soft::now(), added("deploy")));
+    assert!(matches!(refused, JournalError::Refused(_)), "{refused}");
+    assert_eq!(journal.record_at(&old, soft::now(), events()), Ok(None));
+    let written = journal.record_at(&head, soft::now(), events()).unwrap();
+    assert_eq!(written, Some(head.size));
+    assert_eq!(book.journal().state().credentials.len(), 2);
 }
 
 #[test]
