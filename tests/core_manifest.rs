@@ -720,6 +720,13 @@ fn every_change_is_drawn_up_on_the_newest_manifest() {
     assert_eq!(nobody, unsound(Role::Ic, 1, 0));
     let unreviewed = draw(&|d| d.retire_custodian(&name("sue")).unwrap()).unwrap();
     assert_eq!(unreviewed.thresholds.so, 0);
+    // Where another is left, it stays as it is.
+    let token = SoftToken::p256("sam").enrolled;
+    let reviewed = draw(&|d| {
+        d.enrol(&name("sam"), Role::So, token.clone()).unwrap();
+        d.retire_custodian(&name("sue")).unwrap();
+    });
+    assert_eq!(reviewed.unwrap().thresholds.so, 1);
 
     let last = vault.people[1].tokens[0].id();
     let without = draw(&|d| d.retire_token(&last).unwrap());

@@ -77,6 +77,7 @@ fn a_claim_is_not_taken_without_evidence() {
         }),
         touch
     );
+    assert!(touch.to_string().contains("presence touch"));
     assert_eq!(refused(|m| token(m).attestation = None), Unproved::Missing);
     assert_eq!(
         refused(|m| token(m).identity.kind = TokenKind::Pkcs11),

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use breakglass::ledger::{ARCHIVED_FROM, Event, Head, Journal, JournalError, Seen, VaultState};
+use breakglass::ledger::{
+    ARCHIVED_FROM, Event, Head, HeadRef, Journal, JournalError, Seen, VaultState,
+};
 use breakglass::model::{Name, Role};
 use breakglass::ports::{Archive, Archived, Forgetful};
 use serde_json::Value;
 
 use crate::book::{Book, declared, definition};
+use crate::joining::carrying;
 use crate::soft::{self, name, person};
 use crate::*;
 
@@ -63,6 +66,11 @@ fn long() -> Book {
         journal.record_all(soft::now(), events).unwrap();
     }
     drop(journal);
+    // And somebody whom no manifest names.
+    let mut stranger = book.open(&book.stranger, None).unwrap();
+    stranger.record(soft::now(), kind("refused")).unwrap();
+    assert_eq!(stranger.state().strangers.len(), 1);
+    drop(stranger);
     book
 }
 
@@ -90,6 +98,15 @@ fn story(book: &Book) -> Vec<Box<dyn Fn(Head) -> Event + '_>> {
     then(declared("night", &["deploy"]));
     then(declared("other", &["root"]));
     then(kind("opening-intended"));
+    steps.push(Box::new(|head| Event::LedgerJoined {
+        parted: head.into(),
+        main: head.into(),
+        heads: vec![HeadRef {
+            size: 9_999,
+            root: Digest([50; 32]),
+        }],
+    }));
+    steps.push(Box::new(|_| carrying(9_998, kind("opening-intended"))));
     steps.push(Box::new(|head| of_head(book, head)));
     let mut then = |event: Event| {
         let event = here(book, event);
@@ -192,6 +209,7 @@ fn extract(state: &VaultState, names: &[&str], incidents: &[&str]) -> Value {
         "manifest": state.manifest,
         "refusals": state.refusals,
         "strangers": state.strangers,
+        "joined": state.joined,
     })
 }
 
@@ -281,6 +299,15 @@ fn it_is_kept_anew_when_it_has_fallen_behind_or_is_of_another_ledger() {
             break;
         }
     }
+    // Not by a journal that itself began at what was kept, and has not all of it.
+    let before = archive.0.borrow().clone().unwrap();
+    let mut began = archived(&book, seen(journal.head()), &archive).expect("it fits");
+    assert!(began.is_archived() && !journal.is_archived());
+    let refusals = vec![kind("refused"); 40];
+    began.record_all(soft::now(), refusals).unwrap();
+    assert_eq!(kept(&began, &archive), before.summary);
+    drop(began);
+    journal.reload().unwrap();
     // Of the same vault, at the same size, with another root.
     let mut rows = archive.0.borrow().clone().unwrap();
     let root = journal.head().root.to_string();

@@ -367,7 +367,7 @@ fn joining(parted: u64, main: u64, heads: &[u64]) -> Event {
     }
 }
 
-fn carrying(index: u64, event: Event) -> Event {
+pub fn carrying(index: u64, event: Event) -> Event {
     Event::Carried {
         ledger: head(50).root,
         index,

@@ -484,6 +484,21 @@ fn a_statement_stands_on_the_ledger_that_it_was_made_on() {
 }
 
 #[test]
+fn tiles_that_cannot_be_written_are_told_of_and_cost_no_entry() {
+    let book = book();
+    let mut journal = book.journal();
+    journal.record(soft::now(), added("deploy")).unwrap();
+    assert_eq!(journal.not_derived(), None);
+    let tiles = book.path().join("ledger/tile");
+    fs::remove_dir_all(&tiles).unwrap();
+    fs::write(&tiles, "in the way").unwrap();
+    journal.record(soft::now(), added("stage")).unwrap();
+    let why = journal.not_derived().expect("they could not");
+    assert!(why.contains("ledger/tile"), "{why}");
+    assert_eq!(book.journal().state().credentials.len(), 2);
+}
+
+#[test]
 fn what_was_decided_on_an_older_head_is_not_written_even_by_the_same_journal() {
     let book = book();
     let mut journal = book.journal();
