@@ -219,6 +219,12 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_has_as_many_levels_as_it_takes() {
+        let levels = [0, 1, 255, 256, 65_535, 65_536, 1 << 56, u64::MAX].map(Tree::levels);
+        assert_eq!(levels, [0, 1, 1, 2, 2, 3, 8, 8]);
+    }
+
+    #[test]
     fn the_second_level_fills_at_65536() {
         let mut tree = Tree::default();
         for n in 0..65_537_u64 {

@@ -1,9 +1,9 @@
-//! What lies where the derived objects do: old partial tiles, strange files, a checkpoint that is mended or left.
+//! What lies where the derived objects do, and how a ledger is read on whatever became of them.
 
 use std::fs;
 use std::path::Path;
 
-use breakglass::ledger::{Derived, Ledger, LedgerError};
+use breakglass::ledger::{Derived, EntryAt, Ledger, LedgerError};
 
 use crate::{VAULT, commit_path, entry, grow, intact, seed, signer, vault};
 
@@ -140,20 +140,49 @@ fn a_checkpoint_is_mended_and_left_to_whoever_is_ahead() {
 
 #[test]
 fn a_ledger_that_was_read_in_full_goes_on_whatever_became_of_the_tiles() {
-    let no_visit = |_: &breakglass::ledger::EntryAt<'_>| Ok::<(), LedgerError>(());
+    let no_visit = |_: &EntryAt<'_>| Ok::<(), LedgerError>(());
     for damaged in [false, true] {
         let (_guard, path, store) = vault();
-        let heads = grow(&store, &[2, 255, 1]);
+        // More commits than opening looks back at for tiles to begin with.
+        let sizes = [&[2, 255][..], &[1; 70]].concat();
+        let newest = *grow(&store, &sizes).last().unwrap();
         if damaged {
             fs::remove_dir_all(path.join("ledger/tile")).unwrap();
         }
         let mut ledger = Ledger::replay(&store, VAULT, no_visit).unwrap();
-        assert_eq!(ledger.head(), heads[2]);
-        let head = ledger.append(&[entry(258)], &signer(&seed(1))).unwrap();
-        assert_eq!((head.commit, head.size), (4, 259));
-        assert!(commit_path(&path, 4).exists());
+        assert_eq!(ledger.head(), newest);
+        let head = ledger.append(&[entry(327)], &signer(&seed(1))).unwrap();
+        assert_eq!((head.commit, head.size), (73, 328));
+        assert!(commit_path(&path, 73).exists());
         let verified = intact(&store);
         assert_eq!(verified.head, head);
         assert!(verified.derived.is_ok(), "{:?}", verified.derived);
     }
+}
+
+#[test]
+fn an_open_ledger_is_shown_up_to_its_head_and_only_if_it_is_still_that_one() {
+    let (_guard, path, store) = vault();
+    grow(&store, &[2, 3]);
+    let ledger = Ledger::open(&store, VAULT).unwrap();
+    grow(&store, &[1]);
+    let mut seen = Vec::new();
+    let mut show = |at: &EntryAt<'_>| {
+        seen.push((at.index, at.commit, at.bytes.to_vec()));
+        Ok::<(), LedgerError>(())
+    };
+    ledger.walk(&mut show).unwrap();
+    let shown: Vec<_> = (0..5)
+        .map(|n| (n, if n < 2 { 1 } else { 2 }, entry(n)))
+        .collect();
+    assert_eq!(seen, shown);
+    // Another history in its place, good by itself.
+    let (_other_guard, other_path, other) = vault();
+    grow(&other, &[1, 3]);
+    for number in [1, 2] {
+        fs::copy(commit_path(&other_path, number), commit_path(&path, number)).unwrap();
+    }
+    let exchanged = ledger.walk(|_| Ok::<(), LedgerError>(()));
+    let refused = matches!(exchanged, Err(LedgerError::Corrupt { commit: 2, .. }));
+    assert!(refused, "{exchanged:?}");
 }
