@@ -723,6 +723,9 @@ fn a_statement_says_what_the_ledger_says() {
     let people = bad("it does not name people of both roles");
     assert_eq!(said(|s| s.participants.clear()), people);
     assert_eq!(said(|s| drop(s.participants.pop())), people);
+    // A security officer is no stand-in for either.
+    assert_eq!(said(|s| s.participants[0].role = Role::So), people);
+    assert_eq!(said(|s| s.participants[1].role = Role::So), people);
     assert_eq!(said(|s| drop(s.participants.remove(0))), people);
     assert_eq!(
         said(|s| s.participants[1].custodian = name("alice")),

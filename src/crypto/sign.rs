@@ -139,3 +139,30 @@ impl SoftwareSigner {
         raw_sign::<Sha512>(&expanded, message, &self.public).to_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_has_one_spelling_whatever_its_sign() {
+        let point = |first: u8, middle: u8, last: u8| {
+            let mut point = [0xff; 32];
+            (point[0], point[16], point[31]) = (first, middle, last);
+            point
+        };
+        for last in [0x7f, 0xff] {
+            // p = 2^255 - 19 begins with 0xed; the numbers from there on are 0 to 18 a second time.
+            for first in 0xed..=0xff {
+                assert!(!is_reduced(&point(first, 0xff, last)));
+                let read = ed25519_key(&point(first, 0xff, last));
+                assert_eq!(read.err(), Some(CryptoError::Ed25519Key));
+            }
+            assert!(is_reduced(&point(0xec, 0xff, last)));
+            assert!(is_reduced(&point(0xff, 0xfe, last)));
+        }
+        for last in [0x00, 0x7e, 0x80, 0xfe] {
+            assert!(is_reduced(&point(0xff, 0xff, last)));
+        }
+    }
+}
