@@ -562,6 +562,12 @@ fn what_happens_to_a_key_happens_to_one_that_was_sealed() {
     // An orphan was never sealed.
     assert_eq!(against(&rotated(), of_key(retiring, "deploy", 9)), None);
     assert_eq!(against(&rotated(), of_key(deleted, "deploy", 9)), None);
+    // Each is told of once, however often it had to be deleted.
+    let numbers = [8, 9, 8];
+    let gone = numbers.map(|number| of_key(deleted, "deploy", number));
+    let orphans = &after(&with(&rotated(), gone)).credentials[&name("deploy")].orphans;
+    let ids: Vec<_> = orphans.iter().map(|orphan| orphan.id.clone()).collect();
+    assert_eq!(ids, [key_id("deploy", 9), key_id("deploy", 8)]);
     let failed = Event::RotationFailed {
         credential: name("nobody"),
         code: "x".into(),

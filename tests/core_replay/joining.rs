@@ -49,12 +49,17 @@ impl Medium {
 
     /// Records these there, each in a commit.
     fn record(&self, book: &Book, events: &[Event]) {
+        for event in events {
+            self.record_together(book, std::slice::from_ref(event));
+        }
+    }
+
+    /// Records these there in one commit.
+    fn record_together(&self, book: &Book, events: &[Event]) {
         let chain = book.chain.clone();
         let (station, signer) = (book.station(), &book.stranger);
         let mut journal = Journal::open(&self.store, chain, None, station, signer).unwrap();
-        for event in events {
-            journal.record(soft::now(), event.clone()).unwrap();
-        }
+        journal.record_all(soft::now(), events.to_vec()).unwrap();
     }
 
     fn commit(&self, number: u64) -> PathBuf {
@@ -305,6 +310,45 @@ fn what_was_carried_over_is_what_stands_in_the_joined_ledger() {
 }
 
 #[test]
+fn a_head_that_the_joined_ledger_never_had_is_found() {
+    let book = book();
+    let medium = Medium::of(&book);
+    medium.record_together(&book, &[refusal("away"), refusal("away again")]);
+    let branch = Branch::on_medium(&book.store, &medium.store, 2).unwrap();
+    let no_visit = |_: &EntryAt<'_>| Ok::<(), LedgerError>(());
+    let read = Ledger::replay(&branch, book.chain.vault(), no_visit).unwrap();
+    let newest = HeadRef::from(read.head());
+    branch.keep(&newest.root, 2).unwrap();
+    let parted: HeadRef = book.journal().head().into();
+    let between = HeadRef {
+        size: parted.size + 1,
+        ..newest
+    };
+    let entry = |index| Event::Carried {
+        ledger: newest.root,
+        index,
+        entry: Box::new(Entry {
+            time: soft::now(),
+            event: refusal(["", "away", "away again"][index as usize]),
+        }),
+    };
+    let event = Event::LedgerJoined {
+        parted,
+        main: parted,
+        heads: vec![between, newest],
+    };
+    let events = vec![event, entry(1), entry(2)];
+    book.journal().record_all(soft::now(), events).unwrap();
+    let journal = book.journal();
+    let vault = book.chain.vault();
+    let verified = ledger::verify_joined(&book.store, vault, journal.state(), |_| Ok(()));
+    let JournalError::Corrupt(LedgerError::Corrupt { reason, .. }) = error(verified) else {
+        panic!("it is told as something else")
+    };
+    assert!(reason.ends_with("its end is missing"), "{reason}");
+}
+
+#[test]
 fn an_entry_that_was_left_out_or_changed_on_the_way_is_found() {
     let of_it = |joined: &Joined, index: u64| {
         let short = joined.root().short();
@@ -439,7 +483,7 @@ fn what_was_opened_elsewhere_is_open_here_until_it_is_closed_here() {
     let night = name("night");
     assert_eq!(state.incidents[&night].phase, IncidentPhase::Open);
     let key = &state.credentials[&name("deploy")].keys[0];
-    assert_eq!(key.opened_in, [night.clone()]);
+    assert_eq!(key.opened_in, std::slice::from_ref(&night));
 
     let shut = with(
         &in_incident(),
