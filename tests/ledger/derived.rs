@@ -186,3 +186,17 @@ fn an_open_ledger_is_shown_up_to_its_head_and_only_if_it_is_still_that_one() {
     let refused = matches!(exchanged, Err(LedgerError::Corrupt { commit: 2, .. }));
     assert!(refused, "{exchanged:?}");
 }
+
+#[test]
+fn bundles_of_long_entries_are_read_as_any_others() {
+    let (_guard, _path, store) = vault();
+    let seed = seed(1);
+    let mut ledger = Ledger::open(&store, VAULT).unwrap();
+    for _ in 0..2 {
+        let long = vec![b'x'; 60_000];
+        ledger.append(&[long], &signer(&seed)).unwrap();
+    }
+    let derived = intact(&store).derived;
+    assert!(derived.is_ok());
+    assert_eq!(odd(&derived), [""; 0]);
+}
