@@ -33,7 +33,7 @@ pub struct Config {
     pub aws: Aws,
     /// How the vault's object store is reached, where it is in one.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub store: Aws,
+    pub store: Bucket,
     /// How patiently AWS is asked for proof.
     #[serde(default, skip_serializing_if = "is_default")]
     pub proof: Proof,
@@ -53,11 +53,26 @@ pub struct Module {
     pub folder: Option<PathBuf>,
 }
 
-/// `[aws]` and `[store]`: what is left out is taken from the standard environment and profiles.
+/// `[store]`: what is left out is that of `[aws]`, then of the standard environment; the endpoint that of S3.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Bucket {
+    /// The profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Where the store is, if it is not AWS's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
+
+/// `[aws]`: what is left out is taken from the standard environment and profiles.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Aws {
-    /// The profile.
+    /// The rotator's profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// The region.
