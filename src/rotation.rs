@@ -30,7 +30,7 @@ pub enum Goal {
 /// When it is, and how long things take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
-    /// Now.
+    /// When IAM was asked for the list that is decided on.
     pub now: Timestamp,
     /// How long a replaced key stays deactivated before it is deleted.
     pub grace: Duration,

@@ -28,11 +28,15 @@ struct User {
 }
 
 impl Known {
-    /// The user's keys, if they are known and the ledger tells of nothing since.
-    pub(super) fn keys_of(&self, credential: &CredentialState) -> Option<Vec<AccessKeyInfo>> {
+    /// The user's keys and when IAM listed them, if they are known and the ledger tells of nothing since. What
+    /// IAM's lists may not show yet is to be judged by that time.
+    pub(super) fn keys_of(
+        &self,
+        credential: &CredentialState,
+    ) -> Option<(Vec<AccessKeyInfo>, Timestamp)> {
         let users = self.0.borrow();
         let user = users.get(&credential.definition.name)?;
-        is_same(&user.ledger, credential).then(|| user.keys.clone())
+        is_same(&user.ledger, credential).then(|| (user.keys.clone(), user.listed))
     }
 
     /// Keys are about to be made: what was listed too long ago is to be listed again.
@@ -41,7 +45,7 @@ impl Known {
         self.0.borrow_mut().retain(|_, user| fresh(user));
     }
 
-    /// IAM has listed these just now.
+    /// IAM has listed these, asked at that time or later.
     pub(super) fn learn(
         &self,
         credential: &CredentialState,

@@ -139,7 +139,7 @@ fn listed(
     vault: &OpenVault<'_>,
     cloud: &Cloud<'_>,
     credential: &CredentialState,
-) -> Result<Option<Vec<AccessKeyInfo>>, Failure> {
+) -> Result<Option<(Vec<AccessKeyInfo>, Timestamp)>, Failure> {
     if let Some(known) = cloud.known.keys_of(credential) {
         return Ok(Some(known));
     }
@@ -191,11 +191,11 @@ impl Waiting {
             vault.journal.reload()?;
             let head = vault.journal.head();
             let credential = credential(vault, name)?.clone();
-            let Some(listed) = listed(vault, cloud, &credential)? else {
+            let Some((listed, at)) = listed(vault, cloud, &credential)? else {
                 continue;
             };
             let listed = self.believed(listed);
-            let times = self.times(vault, cloud, grace);
+            let times = self.times(vault, cloud, grace, at);
             let step = next_step(&credential, &listed, goal, &times);
             if step != Step::Wait {
                 return Ok(Decided {
@@ -210,11 +210,18 @@ impl Waiting {
         }
     }
 
-    fn times(&self, vault: &OpenVault<'_>, cloud: &Cloud<'_>, grace: Duration) -> Times {
-        let now = vault.world.clock.now();
+    /// The times of a step that is decided on what IAM listed then.
+    fn times(
+        &self,
+        vault: &OpenVault<'_>,
+        cloud: &Cloud<'_>,
+        grace: Duration,
+        listed: Timestamp,
+    ) -> Times {
         let lag = cloud.timing.lag;
+        let now = vault.world.clock.now();
         Times {
-            now,
+            now: listed,
             grace,
             lag,
             // Entries may be from another station, with another clock: waiting has an end all the same.

@@ -91,6 +91,7 @@ impl All {
         names: Vec<Name>,
         operator: People<'_>,
     ) -> Vec<Name> {
+        let now = vault.world.clock.now();
         let credentials = &vault.state().credentials;
         let mut unknown: Vec<&CredentialState> = Vec::new();
         for name in &names {
@@ -105,7 +106,7 @@ impl All {
         cloud.keys.list_each(&users, &mut |at, answer| {
             if let Some(credential) = unknown.get(at) {
                 match answer {
-                    Ok(keys) => cloud.known.learn(credential, keys, vault.world.clock.now()),
+                    Ok(keys) => cloud.known.learn(credential, keys, now),
                     Err(error) => failed.push((credential.definition.name.clone(), error)),
                 }
             }
@@ -127,20 +128,20 @@ impl All {
         cloud: &Cloud<'_>,
         names: Vec<Name>,
     ) -> Vec<(Name, Together)> {
-        let now = vault.world.clock.now();
-        let times = Times {
-            now,
-            grace: self.wanted.grace,
-            lag: cloud.timing.lag,
-            waited: false,
-        };
         let mut together = Vec::new();
         for name in names {
             let credential = vault.state().credentials.get(&name);
             let known = credential.and_then(|one| Some((one, cloud.known.keys_of(one)?)));
-            let Some((credential, listed)) = known else {
+            let Some((credential, (listed, at))) = known else {
                 self.slow.push(name);
                 continue;
+            };
+            // A list that is a while old tells nothing of what came since.
+            let times = Times {
+                now: at,
+                grace: self.wanted.grace,
+                lag: cloud.timing.lag,
+                waited: false,
             };
             match next_step(credential, &listed, self.wanted.goal, &times) {
                 Step::Done => self.ends.push((name, Ok(Settled::Done))),
