@@ -152,7 +152,7 @@ fn what_somebody_began_to_retire_goes_where_another_opens() {
     let ids = [("AAA", true), ("BBB", true)];
     assert_eq!(
         step(&c, &ids, Goal::Settle),
-        Step::Deactivate(id("BBB"), Spent::Superseded)
+        Step::Delete(id("BBB"), Spent::Superseded)
     );
     // Nothing else opens: it stays.
     c.keys[0].deactivated = Some(long_ago());

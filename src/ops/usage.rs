@@ -2,11 +2,10 @@
 //! louder than anything else.
 
 use super::open_vault::OpenVault;
-use super::rotate::grace;
 use super::world::Cloud;
 use crate::ledger::{CredentialDefinition, Event, KeyState};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
-use crate::ports::LastUse;
+use crate::ports::{CloudError, LastUse};
 use crate::usage::is_unexplained;
 
 /// The most characters of a service's name that are recorded.
@@ -46,9 +45,9 @@ impl Alarm {
     }
 }
 
-/// Asks AWS when the sealed keys of these compartments were last used, and records what nobody explains. Where
-/// a compartment is due, its keys are about to be replaced; they are asked about before they are deleted, which
-/// a grace leaves to a later run. What could not be asked is in the answer.
+/// Asks AWS when the sealed keys of these compartments were last used, and records what nobody explains. Those
+/// that are about to be rotated are left out: their keys are replaced, and where there is a grace a later run
+/// asks about them before it deletes them. What could not be asked is in the answer.
 ///
 /// # Errors
 /// [`Failure`] where a use cannot be recorded.
@@ -60,14 +59,15 @@ pub(super) fn watch(
 ) -> Result<Vec<(Name, Failure)>, Failure> {
     let mut unasked = Vec::new();
     for compartment in compartments {
-        if to_be_rotated(vault, compartment) && !grace(vault).is_zero() {
+        if to_be_rotated(vault, compartment) {
             continue;
         }
         for (definition, key) in sealed_keys(vault, compartment) {
             let name = definition.name.clone();
             match cloud.keys.last_used(&definition.iam_user(), &key) {
                 Ok(Some(last)) => look(vault, &name, &key, last)?,
-                Ok(None) => {}
+                // One that is gone is for the rotation to find out about.
+                Ok(None) | Err(CloudError::NotFound(_)) => {}
                 Err(error) => unasked.push((name, error.into())),
             }
         }

@@ -159,7 +159,6 @@ fn nothing_but_the_key_outlives_its_sealing() {
     for (action, nth, key) in [
         ("GetCallerIdentity", 2, true),
         ("GetCallerIdentity", 3, true),
-        ("UpdateAccessKey", 1, false),
         ("DeleteAccessKey", 1, false),
     ] {
         let found = found_while_waiting_for(&mut scene, action, nth);

@@ -10,8 +10,9 @@ mod failures;
 mod place;
 mod probe;
 
-use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -44,7 +45,7 @@ pub struct BucketStore {
     place: String,
     runtime: Runtime,
     /// Whether the store was seen to keep its promise.
-    probed: Cell<bool>,
+    probed: AtomicBool,
 }
 
 /// No store keeps others out; what must not happen twice rests on [`Store::create`].
@@ -91,7 +92,7 @@ impl BucketStore {
             prefix: place.prefix.clone(),
             place: shown,
             runtime,
-            probed: Cell::new(false),
+            probed: AtomicBool::new(false),
         })
     }
 
@@ -114,14 +115,22 @@ impl BucketStore {
         }
     }
 
+    /// Waits for a call. In a thread of its own: whoever asks may be in the midst of another adapter's answer, and
+    /// one runtime cannot be waited for inside another.
+    fn wait<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
+        let done = thread::scope(|scope| scope.spawn(|| self.runtime.block_on(call)).join());
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
     /// Does a call, again and again where it did not get through. What was refused is told at once.
     fn call<T, F>(&self, what: &str, send: impl Fn() -> F) -> Result<T, StoreError>
     where
-        F: Future<Output = object_store::Result<T>>,
+        T: Send,
+        F: Future<Output = object_store::Result<T>> + Send,
     {
         let mut pause = PAUSE;
         for last in (0..TRIES).map(|nth| nth + 1 == TRIES) {
-            let error = match self.runtime.block_on(send()) {
+            let error = match self.wait(send()) {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
@@ -129,18 +138,13 @@ impl BucketStore {
             if last || effect == Effect::Refused {
                 return Err(told);
             }
-            self.wait(pause);
+            thread::sleep(pause);
             pause *= 2;
         }
         Err(StoreError::Failed(
             what.to_owned(),
             "too many tries".to_owned(),
         ))
-    }
-
-    fn wait(&self, span: Duration) {
-        self.runtime
-            .block_on(async { tokio::time::sleep(span).await });
     }
 
     async fn create_once(&self, path: &Path, bytes: &[u8]) -> object_store::Result<()> {
@@ -199,9 +203,7 @@ impl Store for BucketStore {
             range: Some(GetRange::Bounded(0..end)),
             ..GetOptions::default()
         };
-        let part = self
-            .runtime
-            .block_on(async { self.objects.get_opts(&path, options).await?.bytes().await });
+        let part = self.wait(async { self.objects.get_opts(&path, options).await?.bytes().await });
         match part {
             Ok(bytes) => Ok(bytes.to_vec()),
             // An empty object has no part, and not every store gives parts.
@@ -215,14 +217,14 @@ impl Store for BucketStore {
 
     /// Where no clear answer comes, the object is read: if it is ours, byte for byte, it was created.
     fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
-        if !self.probed.get() {
+        if !self.probed.load(Ordering::Relaxed) {
             self.probe()?;
         }
         let path = self.path(key.as_str());
         let mut pause = PAUSE;
         let mut unclear = None;
         for _ in 0..TRIES {
-            let Err(error) = self.runtime.block_on(self.create_once(&path, bytes)) else {
+            let Err(error) = self.wait(self.create_once(&path, bytes)) else {
                 return Ok(());
             };
             let (told, effect) = sort_writing(key.as_str(), &error);
@@ -237,7 +239,7 @@ impl Store for BucketStore {
                 }
                 Err(_) => unclear = Some(told),
             }
-            self.wait(pause);
+            thread::sleep(pause);
             pause *= 2;
         }
         Err(unclear.unwrap_or_else(|| StoreError::Failed(key.to_string(), "too many tries".into())))

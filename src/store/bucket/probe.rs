@@ -1,5 +1,7 @@
 //! Whether a store keeps the one promise that is asked of it.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::future::join_all;
 use object_store::ObjectStoreExt;
 
@@ -50,7 +52,7 @@ impl BucketStore {
         let path = self.path(key.as_str());
         let bodies: Vec<Vec<u8>> = (0..CREATORS).map(|nth| vec![b'0' + nth; 64]).collect();
         let tries = bodies.iter().map(|body| self.create_once(&path, body));
-        let answers = self.runtime.block_on(join_all(tries));
+        let answers = self.wait(join_all(tries));
         let mut winners = Vec::new();
         for (body, answer) in bodies.iter().zip(&answers) {
             match answer {
@@ -73,14 +75,14 @@ impl BucketStore {
         if self.read(&key, winner.len())? != *winner {
             return unreliable(Broken::AnotherWon);
         }
-        match self.runtime.block_on(self.create_once(&path, b"again")) {
+        match self.wait(self.create_once(&path, b"again")) {
             Err(object_store::Error::AlreadyExists { .. }) => {}
             Ok(()) => return unreliable(Broken::Again),
             Err(error) => return Err(sort_writing(key.as_str(), &error).0),
         }
         // It has served; where we may not delete, it does no harm.
-        let _ = self.runtime.block_on(self.objects.delete(&path));
-        self.probed.set(true);
+        let _ = self.wait(self.objects.delete(&path));
+        self.probed.store(true, Ordering::Relaxed);
         Ok(())
     }
 }
