@@ -11,6 +11,7 @@ mod contract;
 mod faults;
 mod job;
 mod refused;
+mod rivals;
 
 use aws::{Conditions, ObjectStore};
 use scene::Scene;
