@@ -99,6 +99,16 @@ impl StationFolder {
         }
     }
 
+    /// Puts a file into the folder in the place of an older one. It may be lost.
+    ///
+    /// # Errors
+    /// [`Forgetful`].
+    pub fn replace(&self, file: &str, bytes: &[u8]) -> Result<(), Forgetful> {
+        self.store()?
+            .replace(&name(file)?, bytes)
+            .map_err(forgetful)
+    }
+
     /// Whether something could be kept in the folder now, as far as that can be told without writing or making
     /// it.
     ///

@@ -43,6 +43,25 @@ fn the_main_job_in_a_bucket_and_from_a_copy_of_it() {
     scene
         .run(&["vault", "export", "--without-program", copy])
         .ended(0);
+    let status = scene.run(&["status"]).ended(0);
+    assert!(
+        status.text.contains(&format!("{copy}: up to date")),
+        "{status}"
+    );
+    scene.run(&["rotate"]).ended(0);
+    let status = scene.run(&["status", "--json"]).ended(0).json();
+    assert!(status["copies"][0]["behind"].as_u64() > Some(5), "{status}");
+    scene
+        .run(&["vault", "export", "--without-program", copy])
+        .ended(0);
+    let status = scene.run(&["status", "--json"]).ended(0).json();
+    assert_eq!(
+        (
+            status["copies"].as_array().map(Vec::len),
+            status["copies"][0]["behind"].as_u64()
+        ),
+        (Some(1), Some(0))
+    );
     let laptop = scene.new_station("laptop");
     scene.go_to(laptop);
     scene

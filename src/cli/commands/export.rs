@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::{self, Copy};
 use super::{safe, trust};
 use crate::cli::app::App;
 use crate::cli::args::Vault;
@@ -92,6 +93,16 @@ fn export(app: &App, dir: &Path, with_program: bool) -> Result<ExitCode, Failure
     }
     write(PINS, 0o600, &pins)?;
     shelf.put().map_err(not_written)?;
+    let copy = Copy {
+        place: String::new(),
+        vault: exported.pins.vault,
+        written: created,
+        entries: exported.pins.ledger_size,
+    };
+    if let Err(failure) = copies::remember(app, dir, copy) {
+        let text = format!("status will not tell how old this copy is: {failure}");
+        Terminal::default().notice(Notice::Warning(text));
+    }
     if app.json() {
         output::json(&serde_json::json!({
             "place": dir,

@@ -3,6 +3,7 @@
 mod attested;
 mod beside;
 mod close;
+mod copies;
 mod credential;
 mod doctor;
 mod export;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::copies::{self, Copy};
 use super::{monitored, policy};
 use crate::cli::app::App;
 use crate::cli::escape::Shown;
@@ -18,12 +19,13 @@ pub fn run(app: &App, metrics: Option<&Path>) -> Result<ExitCode, Failure> {
         None => Ok(()),
     };
     let status = status?;
+    let copies = copies::of(app, status.fingerprint);
     if metrics.is_some_and(monitored::is_output) {
         // It has the metrics.
     } else if app.json() {
-        output::json(&document(&status));
+        output::json(&document(&status, &copies));
     } else {
-        output::text(&text(&status));
+        output::text(&text(&status, &copies));
     }
     written
         .map_err(|failure| failure.state("the vault was read; the metrics are those of before"))?;
@@ -34,7 +36,7 @@ pub fn run(app: &App, metrics: Option<&Path>) -> Result<ExitCode, Failure> {
     }
 }
 
-fn text(status: &Status) -> String {
+fn text(status: &Status, copies: &[Copy]) -> String {
     let mut text = String::new();
     for attention in &status.attention {
         text.push_str(&format!(
@@ -105,6 +107,11 @@ fn text(status: &Status) -> String {
                 .map(|what| vec![String::new(), what.clone()]),
         );
     }
+    for copy in copies {
+        let behind = copies::behind(copy, status.ledger_size);
+        let words = format!("{}: {behind}, written {}", Shown(&copy.place), copy.written);
+        rows.push(vec!["copy".to_owned(), words]);
+    }
     text.push_str(&render::table(&rows));
     text
 }
@@ -158,8 +165,13 @@ fn role_text(role: &ops::RoleStatus) -> String {
     )
 }
 
-fn document(status: &Status) -> serde_json::Value {
+fn document(status: &Status, copies: &[Copy]) -> serde_json::Value {
     serde_json::json!({
+        "copies": copies.iter().map(|copy| serde_json::json!({
+            "place": copy.place,
+            "written": copy.written,
+            "behind": status.ledger_size.saturating_sub(copy.entries),
+        })).collect::<Vec<_>>(),
         "vault": status.vault,
         "fingerprint": status.fingerprint,
         "manifest-version": status.manifest_version,
