@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use breakglass::aws::{Aws, AwsSettings, Patience, ProfileFiles};
-use breakglass::ports::{AccessKeys, CloudError, KeyProof};
+use breakglass::ports::{AccessKeys, CloudError, IamUser, KeyProof};
 use breakglass::secret::AccessKeySecret;
 
 use crate::soft;
+
+/// The rotator's account.
+const ACCOUNT: &str = "123456789012";
 
 /// The client, and what its server answers to the next requests.
 struct Bench {
@@ -56,13 +59,37 @@ impl Bench {
                 tries: 2,
                 pause: Duration::ZERO,
             },
+            ..AwsSettings::default()
         });
+        let aws = aws.expect("connect sends nothing");
+        // Whose the credentials are is asked once, before all else.
+        *answer.lock().expect("not poisoned") = own_identity();
+        aws.rotator().expect("a good answer");
         Self {
-            aws: aws.expect("connect sends nothing"),
+            aws,
             answer,
             asked,
             _files: files,
         }
+    }
+}
+
+fn own_identity() -> Vec<u8> {
+    let body = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/rotator</Arn><UserId>AIDAFUZZ</UserId>\
+         <Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+    );
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+        .into_bytes()
+}
+
+/// The user that the questions are about, in the rotator's own account.
+fn deploy() -> IamUser {
+    IamUser {
+        account: ACCOUNT.parse().expect("an account"),
+        name: "deploy-emergency".parse().expect("a user"),
     }
 }
 
@@ -138,7 +165,7 @@ pub fn aws(data: &[u8]) {
 
 fn ask(bench: &Bench, call: u8, body: &str) {
     let aws = &bench.aws;
-    let user = "deploy-emergency".parse().expect("a user");
+    let user = deploy();
     let key = "AKIAIOSFODNN7EXAMPLE".parse().expect("a key id");
     let secret = AccessKeySecret::new(b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY").expect("one");
     let error = match call % 8 {
@@ -149,7 +176,7 @@ fn ask(bench: &Bench, call: u8, body: &str) {
         1 => created(bench, body),
         2 => aws.deactivate(&user, &key).err(),
         3 => aws.delete(&user, &key).err(),
-        4 => aws.last_used(&key).err(),
+        4 => aws.last_used(&user, &key).err(),
         5 => aws.deny_sessions(&user, soft::now()).err(),
         6 => aws.identify(&key, &secret).err(),
         _ => aws.probe(&key).err(),
@@ -163,7 +190,7 @@ fn ask(bench: &Bench, call: u8, body: &str) {
 /// A key is whole, or it is an error that says nothing of the secret; and only what is surely undone is
 /// asked for twice.
 fn created(bench: &Bench, body: &str) -> Option<CloudError> {
-    let user = "deploy-emergency".parse().expect("a user");
+    let user = deploy();
     let answer = bench.aws.create(&user);
     let asked = bench.asked.load(Ordering::SeqCst);
     match answer {
