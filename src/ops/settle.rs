@@ -60,12 +60,7 @@ fn settle_alone(
         let decided = waiting.decide(vault, cloud, name, goal, grace)?;
         let (credential, head, step) = (decided.credential, decided.head, decided.step);
         let definition = &credential.definition;
-        let about = |act, id: &AccessKeyId, why| Retiring {
-            definition,
-            id: id.clone(),
-            act,
-            cause: cause(why),
-        };
+        let about = |act, id: &AccessKeyId, why| retiring(definition, id, act, cause(why));
         match step {
             Step::Done | Step::Wait => return Ok(Settled::Done),
             Step::Create(existing) => return Ok(Settled::Create(existing)),
@@ -99,13 +94,14 @@ fn settle_alone(
                 return Ok(Settled::Done);
             }
             Step::Deactivate(id, why) => {
-                let retiring = about(Retirement::Deactivate, &id, why);
-                if intend(vault, cloud, &head, &retiring)? {
+                let intent = about(Retirement::Deactivate, &id, why);
+                if intend(vault, cloud, &head, name, intent)? {
                     deactivate(vault, cloud, definition, &id)?;
                 }
             }
             Step::Delete(id, why) => {
-                if intend(vault, cloud, &head, &about(Retirement::Delete, &id, why))? {
+                let intent = about(Retirement::Delete, &id, why);
+                if intend(vault, cloud, &head, name, intent)? {
                     delete(vault, cloud, definition, &id)?;
                     waiting.has_deleted(id);
                 }
@@ -322,15 +318,13 @@ pub(super) fn resolve(
             return Ok(vault.journal.record(vault.world.clock.now(), event)?);
         }
     }
-    let (credential, key) = (definition.name.clone(), id.clone());
-    let (act, cause) = (Retirement::Delete, RetirementCause::Orphaned);
-    let retiring = Event::KeyRetiring {
-        credential,
-        key,
-        act,
-        cause,
-    };
-    vault.journal.record(vault.world.clock.now(), retiring)?;
+    let intent = retiring(
+        definition,
+        id,
+        Retirement::Delete,
+        RetirementCause::Orphaned,
+    );
+    vault.journal.record(vault.world.clock.now(), intent)?;
     delete(vault, cloud, definition, id)?;
     let event = Event::KeyAbandoned {
         credential: definition.name.clone(),
@@ -356,12 +350,19 @@ pub(super) fn is_open(
         .any(IncidentState::is_live)
 }
 
-/// What is about to be done to a key.
-struct Retiring<'a> {
-    definition: &'a CredentialDefinition,
-    id: AccessKeyId,
+/// The entry that says what is about to be done to a key, and why.
+pub(super) fn retiring(
+    definition: &CredentialDefinition,
+    id: &AccessKeyId,
     act: Retirement,
     cause: RetirementCause,
+) -> Event {
+    Event::KeyRetiring {
+        credential: definition.name.clone(),
+        key: id.clone(),
+        act,
+        cause,
+    }
 }
 
 /// Records that a key is about to be retired, if nobody has added anything to the ledger since that was
@@ -370,16 +371,10 @@ fn intend(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     head: &Head,
-    retiring: &Retiring<'_>,
+    name: &Name,
+    intent: Event,
 ) -> Result<bool, Failure> {
-    let intent = Event::KeyRetiring {
-        credential: retiring.definition.name.clone(),
-        key: retiring.id.clone(),
-        act: retiring.act,
-        cause: retiring.cause,
-    };
     let now = vault.world.clock.now();
-    let name = &retiring.definition.name;
     let keeping = Keeping::begin(vault, cloud, std::slice::from_ref(name), 1);
     let recorded = vault.journal.record_at(head, now, vec![intent])?.is_some();
     keeping.end(vault, cloud);
@@ -428,14 +423,12 @@ pub(super) fn cut_off(
     definition: &CredentialDefinition,
     id: &AccessKeyId,
 ) -> Result<(), Failure> {
-    let (credential, key) = (definition.name.clone(), id.clone());
-    let (act, cause) = (Retirement::Deactivate, RetirementCause::Exposed);
-    let intent = Event::KeyRetiring {
-        credential,
-        key,
-        act,
-        cause,
-    };
+    let intent = retiring(
+        definition,
+        id,
+        Retirement::Deactivate,
+        RetirementCause::Exposed,
+    );
     vault.journal.record(vault.world.clock.now(), intent)?;
     deactivate(vault, cloud, definition, id)
 }

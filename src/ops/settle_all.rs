@@ -236,12 +236,7 @@ impl All {
 fn shared(credential: &CredentialState, step: Step) -> Option<Together> {
     let name = credential.definition.name.clone();
     let end = |key: AccessKeyId, act, why| {
-        let intent = Event::KeyRetiring {
-            credential: credential.definition.name.clone(),
-            key: key.clone(),
-            act,
-            cause: settle::cause(why),
-        };
+        let intent = settle::retiring(&credential.definition, &key, act, settle::cause(why));
         let end = KeyEnd {
             user: credential.definition.iam_user(),
             key,

@@ -178,6 +178,18 @@ impl BucketStore {
         let name = within.unwrap_or(whole);
         StoreKey::new(name).map_err(|_| StoreError::Stray(self.place.clone(), name.to_owned()))
     }
+
+    /// The same of several, sorted.
+    fn keys_of<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p Path>,
+    ) -> Result<Vec<StoreKey>, StoreError> {
+        let mut keys: Vec<StoreKey> = paths
+            .map(|path| self.key_of(path))
+            .collect::<Result<_, _>>()?;
+        keys.sort_unstable();
+        Ok(keys)
+    }
 }
 
 impl Store for BucketStore {
@@ -257,21 +269,12 @@ impl Store for BucketStore {
 
     fn list(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
         let found = self.listed(Some(under))?;
-        let keys = found
-            .objects
-            .iter()
-            .map(|object| self.key_of(&object.location));
-        let mut keys: Vec<StoreKey> = keys.collect::<Result<_, _>>()?;
-        keys.sort_unstable();
-        Ok(keys)
+        self.keys_of(found.objects.iter().map(|object| &object.location))
     }
 
     fn folders(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
         let found = self.listed(Some(under))?;
-        let keys = found.common_prefixes.iter().map(|path| self.key_of(path));
-        let mut keys: Vec<StoreKey> = keys.collect::<Result<_, _>>()?;
-        keys.sort_unstable();
-        Ok(keys)
+        self.keys_of(found.common_prefixes.iter())
     }
 
     fn list_all(&self, under: &StoreKey) -> Result<Vec<StoreKey>, StoreError> {
