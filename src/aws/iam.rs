@@ -11,7 +11,7 @@ use super::errors::Call;
 use crate::model::{AccessKeyId, AccountId, Timestamp, UserName};
 use crate::ports::{
     AccessKeyInfo, AccessKeys, CallerIdentity, CloudError, IamUser, KeyEnd, LastUse, NewAccessKey,
-    Take,
+    Take, UsersKey,
 };
 use crate::secret::AccessKeySecret;
 
@@ -107,6 +107,32 @@ impl Aws {
             false => self.deactivate_key(&end.user, &end.key).await,
         }
     }
+
+    async fn last_use(
+        &self,
+        user: &IamUser,
+        key: &AccessKeyId,
+    ) -> Result<Option<LastUse>, CloudError> {
+        let (mut ask, signer) = asked("iam:GetAccessKeyLastUsed", user, Some(key));
+        // The call names no user.
+        ask.call.user = None;
+        let answer = self
+            .ask(&ask, &signer, |credentials| {
+                self.iam
+                    .get_access_key_last_used()
+                    .access_key_id(key.as_str())
+                    .customize()
+                    .config_override(as_iam(credentials))
+                    .send()
+            })
+            .await?;
+        let last = answer.access_key_last_used();
+        Ok(last.and_then(|last| {
+            let at = Timestamp::from_unix(last.last_used_date()?.secs());
+            let service = last.service_name().to_owned();
+            Some(LastUse { at, service })
+        }))
+    }
 }
 
 /// A call on a user, or on a key of the user, that may be repeated; and who signs it.
@@ -166,23 +192,7 @@ impl AccessKeys for Aws {
     }
 
     fn last_used(&self, user: &IamUser, key: &AccessKeyId) -> Result<Option<LastUse>, CloudError> {
-        let (mut ask, signer) = asked("iam:GetAccessKeyLastUsed", user, Some(key));
-        // The call names no user.
-        ask.call.user = None;
-        let answer = self.wait(self.ask(&ask, &signer, |credentials| {
-            self.iam
-                .get_access_key_last_used()
-                .access_key_id(key.as_str())
-                .customize()
-                .config_override(as_iam(credentials))
-                .send()
-        }))?;
-        let last = answer.access_key_last_used();
-        Ok(last.and_then(|last| {
-            let at = Timestamp::from_unix(last.last_used_date()?.secs());
-            let service = last.service_name().to_owned();
-            Some(LastUse { at, service })
-        }))
+        self.wait(self.last_use(user, key))
     }
 
     fn deny_sessions(&self, user: &IamUser, before: Timestamp) -> Result<(), CloudError> {
@@ -204,6 +214,15 @@ impl AccessKeys for Aws {
     fn list_each(&self, users: &[IamUser], take: Take<'_, Vec<AccessKeyInfo>>) {
         let accounts = users.iter().map(|user| &user.account).collect();
         self.several(accounts, |at| self.list_keys(&users[at]), take);
+    }
+
+    fn last_used_each(&self, keys: &[UsersKey], take: Take<'_, Option<LastUse>>) {
+        let accounts = keys.iter().map(|of| &of.user.account).collect();
+        self.several(
+            accounts,
+            |at| self.last_use(&keys[at].user, &keys[at].key),
+            take,
+        );
     }
 
     fn create_each(&self, users: &[IamUser], take: Take<'_, NewAccessKey>) {

@@ -46,7 +46,7 @@ pub fn rotate(
         ..Rotated::default()
     };
     rotated.know_accounts(vault);
-    rotated.unwatched = watch(vault, cloud, &compartments, is_wanted)?;
+    rotated.unwatched = watch(vault, cloud, &compartments, is_wanted, operator)?;
     for compartment in compartments {
         if !is_wanted(vault, &compartment) {
             tidy(vault, cloud, &compartment, operator, &mut rotated)?;

@@ -1,11 +1,13 @@
 //! The watch over sealed keys: a use that AWS tells of and that no opening explains is recorded, and told
 //! louder than anything else.
 
+use std::ops::ControlFlow;
+
 use super::open_vault::OpenVault;
-use super::world::Cloud;
-use crate::ledger::{CredentialDefinition, Event, KeyState};
+use super::world::{Cloud, People};
+use crate::ledger::{Event, KeyState};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
-use crate::ports::{CloudError, LastUse};
+use crate::ports::{CloudError, LastUse, Progress, UsersKey};
 use crate::usage::is_unexplained;
 
 /// The most characters of a service's name that are recorded.
@@ -56,34 +58,58 @@ pub(super) fn watch(
     cloud: &Cloud<'_>,
     compartments: &[Name],
     to_be_rotated: impl Fn(&OpenVault<'_>, &Name) -> bool,
+    operator: People<'_>,
 ) -> Result<Vec<(Name, Failure)>, Failure> {
     let mut unasked = Vec::new();
     for compartment in compartments {
         if to_be_rotated(vault, compartment) {
             continue;
         }
-        for (definition, key) in sealed_keys(vault, compartment) {
-            let name = definition.name.clone();
-            match cloud.keys.last_used(&definition.iam_user(), &key) {
-                Ok(Some(last)) => look(vault, &name, &key, last)?,
+        let keys = sealed_keys(vault, compartment);
+        for (at, answer) in last_uses(cloud, &keys, operator) {
+            let Some((name, of)) = keys.get(at) else {
+                continue;
+            };
+            match answer {
+                Ok(Some(last)) => look(vault, name, &of.key, last)?,
                 // One that is gone is for the rotation to find out about.
                 Ok(None) | Err(CloudError::NotFound(_)) => {}
-                Err(error) => unasked.push((name, error.into())),
+                Err(error) => unasked.push((name.clone(), error.into())),
             }
         }
     }
     Ok(unasked)
 }
 
+/// What AWS says of the last use of each key, by its place.
+fn last_uses(
+    cloud: &Cloud<'_>,
+    keys: &[(Name, UsersKey)],
+    operator: People<'_>,
+) -> Vec<(usize, Result<Option<LastUse>, CloudError>)> {
+    let of: Vec<UsersKey> = keys.iter().map(|(_, key)| key.clone()).collect();
+    let mut answers = Vec::with_capacity(keys.len());
+    let mut progress = Progress::new("asking when keys were last used", keys.len());
+    cloud.keys.last_used_each(&of, &mut |at, answer| {
+        answers.push((at, answer));
+        operator.progress(progress.step());
+        ControlFlow::Continue(())
+    });
+    answers
+}
+
 /// The keys that a compartment has at AWS, by the ledger.
-fn sealed_keys(
-    vault: &OpenVault<'_>,
-    compartment: &Name,
-) -> Vec<(CredentialDefinition, AccessKeyId)> {
+fn sealed_keys(vault: &OpenVault<'_>, compartment: &Name) -> Vec<(Name, UsersKey)> {
     let members = vault.state().members(compartment);
     let keys = members.flat_map(|credential| {
         let there = credential.keys.iter().filter(|key| key.gone.is_none());
-        there.map(|key| (credential.definition.clone(), key.id.clone()))
+        there.map(|key| {
+            let of = UsersKey {
+                user: credential.definition.iam_user(),
+                key: key.id.clone(),
+            };
+            (credential.definition.name.clone(), of)
+        })
     });
     keys.collect()
 }

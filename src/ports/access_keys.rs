@@ -129,6 +129,15 @@ pub enum CloudError {
     },
 }
 
+/// A key and whose it is.
+#[derive(Debug, Clone)]
+pub struct UsersKey {
+    /// Whose it is.
+    pub user: IamUser,
+    /// The key.
+    pub key: AccessKeyId,
+}
+
 /// The end of a key, as one of several calls.
 #[derive(Debug, Clone)]
 pub struct KeyEnd {
@@ -208,6 +217,11 @@ pub trait AccessKeys {
     /// [`AccessKeys::list`] for several users.
     fn list_each(&self, users: &[IamUser], take: Take<'_, Vec<AccessKeyInfo>>) {
         one_by_one(users, |user| self.list(user), take);
+    }
+
+    /// [`AccessKeys::last_used`] for several keys.
+    fn last_used_each(&self, keys: &[UsersKey], take: Take<'_, Option<LastUse>>) {
+        one_by_one(keys, |of| self.last_used(&of.user, &of.key), take);
     }
 
     /// [`AccessKeys::create`] for several users. Of one whose answer was never taken, nothing was sent.

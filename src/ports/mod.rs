@@ -11,7 +11,7 @@ mod token;
 pub use crate::crypto::{Entropy, NoEntropy};
 pub use access_keys::{
     AccessKeyInfo, AccessKeys, CallerIdentity, Claimed, CloudError, IamUser, KeyEnd, KeyProof,
-    LastUse, NewAccessKey, ProbeAnswer, ProofAnswer, Take,
+    LastUse, NewAccessKey, ProbeAnswer, ProofAnswer, Take, UsersKey,
 };
 pub use clock::Clock;
 pub use memory::{Archive, Archived, Forgetful, Memory, Remembered};
