@@ -21,6 +21,9 @@ use sim::{Founded, LAG, Reply, Rival, Sim, Slow, Trouble};
 /// More moments than a run has.
 const MOMENTS: u32 = 150;
 
+/// More moments than a run has before it begins to rotate.
+const EARLY: u32 = 12;
+
 fn founded() -> Founded {
     founded_with(&["deploy"])
 }
@@ -394,4 +397,47 @@ fn another_rotator_that_is_left_to_its_work_ends_it() {
             comes_to_rest(&sim, 1).unwrap_or_else(|e| panic!("at {at}: {e}"));
         }
     }
+}
+
+/// A run meets another rotator that has begun between its looks, and that is still at work: what that one has
+/// under way looks like what a dead one has left, and it is left alone.
+#[test]
+fn what_another_rotator_has_under_way_is_never_taken_away() {
+    let founded = founded_with_two();
+    let (step, deaths) = if cases() > 1000 { (1, 1) } else { (3, 3) };
+    let (mut points, mut keys) = (0, 0);
+    for at in (0..EARLY).step_by(step) {
+        for stops_at in (0..MOMENTS).step_by(deaths) {
+            let sim = Sim::new(&founded, Slow::default());
+            sim.rotate(&Trouble::default()).expect("a first key");
+            let rival = Rival {
+                at,
+                trouble: Trouble {
+                    dies_at: Some(stops_at),
+                    ..Trouble::default()
+                },
+                ahead: 0.0,
+                take_over: false,
+            };
+            let (done, under_way) = sim.rotate_beside(rival);
+            let Some(under_way) = under_way else {
+                continue;
+            };
+            let there = sim.keys();
+            for id in &under_way {
+                let is_there = there.contains(&(id.clone(), true));
+                assert!(is_there, "at {at}, seen at {stops_at}: {id} was taken away");
+            }
+            let code = done.map_err(|failure| failure.code);
+            assert_eq!(
+                code,
+                Err("rotated-elsewhere"),
+                "at {at}, seen at {stops_at}"
+            );
+            points += 1;
+            keys += under_way.len();
+        }
+    }
+    println!("{points} points, {keys} keys under way");
+    assert!(points > 0 && keys > 0);
 }

@@ -7,7 +7,7 @@ use super::due::tidy;
 use super::open_vault::OpenVault;
 use super::rotate::{hold, rotate_compartment};
 use super::rotated::{Occasion, Outcome, Rotated};
-use super::settle;
+use super::settle::{self, Wanted};
 use super::world::{Cloud, People};
 use crate::ledger::{Event, IncidentPhase};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
@@ -174,7 +174,12 @@ fn revoke_and_replace(
             return Err(std::mem::replace(failure, stand_in));
         }
     }
-    clear_away(vault, cloud, &opened, operator, &mut closed.rotated)
+    let wanted = Wanted {
+        goal: Goal::Settle,
+        grace: Duration::ZERO,
+        occasion: Occasion::Closing(incident),
+    };
+    clear_away(vault, cloud, &opened, wanted, operator, &mut closed.rotated)
 }
 
 /// Deactivates a key and denies its user's older sessions. One that was deactivated before is deactivated
@@ -287,12 +292,13 @@ fn clear_away(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     opened: &[(Name, AccessKeyId)],
+    wanted: Wanted<'_>,
     operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
     let mut compartments = Vec::new();
     for (name, _) in opened {
-        settle::settle(vault, cloud, name, Goal::Settle, Duration::ZERO)?;
+        settle::settle(vault, cloud, name, wanted)?;
         let definition = &settle::credential(vault, name)?.definition;
         compartments.push(definition.compartment.clone());
     }

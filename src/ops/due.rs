@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::open_vault::OpenVault;
-use super::rotate::{fail, grace};
-use super::rotated::Rotated;
-use super::settle;
-use super::settle_all::{Wanted, settle_all};
+use super::rotate::{fail_all, grace};
+use super::rotated::{Occasion, Rotated};
+use super::settle::{self, Wanted};
+use super::settle_all::settle_all;
 use super::world::{Cloud, People};
 use crate::ledger::{CredentialState, KeyState};
 use crate::model::{Failure, Name, Timestamp};
@@ -84,11 +84,11 @@ pub(super) fn tidy(
     let wanted = Wanted {
         goal: Goal::Settle,
         grace,
+        occasion: Occasion::Due,
     };
-    for (name, end) in settle_all(vault, cloud, &names, wanted, operator)? {
-        if let Err(failure) = end {
-            fail(vault, rotated, &name, failure)?;
-        }
-    }
-    Ok(())
+    let ends = settle_all(vault, cloud, &names, wanted, operator)?;
+    let failed = ends
+        .into_iter()
+        .filter_map(|(name, end)| Some((name, end.err()?)));
+    fail_all(vault, rotated, failed.collect())
 }

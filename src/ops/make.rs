@@ -8,10 +8,10 @@ use super::known::record_own;
 use super::open_vault::{OpenVault, key};
 use super::prove::Pending;
 use super::records;
-use super::rotate::{fail, grace, still_ours};
-use super::rotated::Rotated;
-use super::settle::{self, Settled};
-use super::settle_all::{TOGETHER, Wanted, settle_all};
+use super::rotate::{fail, fail_all, grace, still_ours};
+use super::rotated::{Occasion, Rotated};
+use super::settle::{self, Settled, Wanted};
+use super::settle_all::{TOGETHER, settle_all};
 use super::world::{Cloud, People};
 use crate::crypto::{Sealing, ToSeal};
 use crate::format::paths;
@@ -66,15 +66,19 @@ fn intend(
     let wanted = Wanted {
         goal: Goal::Fresh(generation),
         grace: grace(vault),
+        // The claim is ours, unless another has taken it over or an incident is being closed.
+        occasion: Occasion::Due,
     };
     cloud.known.freshen(vault.world.clock.now());
-    let (mut definitions, mut intents) = (Vec::new(), Vec::new());
+    let (mut definitions, mut intents, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (name, end) in settle_all(vault, cloud, names, wanted, operator)? {
         match (
             end,
             still_ours(vault, &sealing.header().compartment, generation),
         ) {
-            (Ok(Settled::Create(_)), Err(overtaken)) => fail(vault, rotated, &name, overtaken)?,
+            (Ok(Settled::Create(_) | Settled::Elsewhere(_)), Err(overtaken)) => {
+                failed.push((name, overtaken));
+            }
             (Ok(Settled::Create(existing)), Ok(())) => {
                 definitions.push(settle::credential(vault, &name)?.definition.clone());
                 intents.push(Event::KeyIntended {
@@ -83,10 +87,14 @@ fn intend(
                     existing,
                 });
             }
-            (Ok(Settled::Done), _) => fail(vault, rotated, &name, not_wanted(&name, generation))?,
-            (Err(failure), _) => fail(vault, rotated, &name, failure)?,
+            (Ok(Settled::Done | Settled::Elsewhere(_)), _) => {
+                let failure = not_wanted(&name, generation);
+                failed.push((name, failure));
+            }
+            (Err(failure), _) => failed.push((name, failure)),
         }
     }
+    fail_all(vault, rotated, failed)?;
     if !intents.is_empty() {
         let names: Vec<Name> = definitions.iter().map(|d| d.name.clone()).collect();
         record_own(vault, cloud, &names, intents)?;
@@ -256,11 +264,11 @@ fn abandon(
         generation,
     });
     record_own(vault, cloud, &names, events.collect()).map_err(half_done)?;
-    for (definition, failure) in nothing {
+    let failed = nothing.into_iter().map(|(definition, failure)| {
         cloud.known.forget(&definition.name);
-        fail(vault, rotated, &definition.name, failure)?;
-    }
-    Ok(())
+        (definition.name.clone(), failure)
+    });
+    fail_all(vault, rotated, failed.collect())
 }
 
 fn not_begun(stopped: Option<&Failure>) -> Failure {
@@ -301,11 +309,16 @@ fn look_for(
     error: CloudError,
 ) -> Failure {
     cloud.known.forget(&definition.name);
-    match settle::settle(vault, cloud, &definition.name, Goal::Settle, grace(vault)) {
-        Ok(_) => Failure::from(error)
+    let wanted = Wanted {
+        goal: Goal::Settle,
+        grace: grace(vault),
+        occasion: Occasion::Due,
+    };
+    match settle::settle(vault, cloud, &definition.name, wanted) {
+        Ok(Settled::Done | Settled::Create(_)) => Failure::from(error)
             .state("a key that nobody has the secret of was looked for and is not there any more; the old one is in place")
             .hint("breakglass rotate"),
-        Err(_) => half_done(error),
+        Ok(Settled::Elsewhere(_)) | Err(_) => half_done(error),
     }
 }
 

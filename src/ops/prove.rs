@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::known::record_own;
 use super::open_vault::OpenVault;
-use super::rotate::fail;
+use super::rotate::fail_all;
 use super::rotated::Rotated;
 use super::settle;
 use super::settle_all::TOGETHER;
@@ -74,12 +74,14 @@ pub(super) fn prove_all(
         record(vault, cloud, &done)?;
         proved.extend(done.into_iter().map(|one| (one.one.name, one.one.key)));
         open = Vec::with_capacity(rest.len());
+        let mut failed = Vec::new();
         for mut one in rest {
             match one.given_up(vault.world.clock.now()) {
-                Some(failure) => fail(vault, rotated, &one.one.name, failure)?,
+                Some(failure) => failed.push((one.one.name, failure)),
                 None => open.push(one),
             }
         }
+        fail_all(vault, rotated, failed)?;
         if !open.is_empty() {
             vault.world.clock.pause(pause(cloud, &open));
         }

@@ -14,8 +14,8 @@ use super::prove;
 use super::reap::reap;
 use super::records;
 use super::rotated::{Occasion, Outcome, RotateRequest, Rotated};
-use super::settle;
-use super::settle_all::{Wanted, settle_all};
+use super::settle::{self, Settled, Wanted};
+use super::settle_all::settle_all;
 use super::usage::{alarms, watch};
 use super::world::{Cloud, People};
 use crate::crypto::{self, Plan, Sealing};
@@ -82,7 +82,7 @@ pub(super) fn rotate_compartment(
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
     if let Some(left) = occasion.yields_to(vault, compartment) {
-        rotated.elsewhere.push(left);
+        rotated.leave(left);
         return Ok(());
     }
     let closing = occasion.closing();
@@ -107,7 +107,7 @@ pub(super) fn rotate_compartment(
             None => names.push(name),
         }
     }
-    let names = ready(vault, cloud, names, operator, rotated)?;
+    let names = ready(vault, cloud, names, occasion, operator, rotated)?;
     if names.is_empty() {
         return Ok(());
     }
@@ -119,15 +119,11 @@ pub(super) fn rotate_compartment(
     let sealing = match begin(vault, cloud, compartment, &names, occasion)? {
         Begun::Ours(sealing) => sealing,
         Begun::Elsewhere(left) => {
-            rotated.elsewhere.push(left);
+            rotated.leave(left);
             return Ok(());
         }
     };
-    let grace = match closing {
-        Some(_) => Duration::ZERO,
-        None => grace(vault),
-    };
-    renew(vault, cloud, sealing, &names, grace, operator, rotated).map_err(half)
+    renew(vault, cloud, sealing, &names, occasion, operator, rotated).map_err(half)
 }
 
 /// From the header to the end of the old keys.
@@ -136,7 +132,7 @@ fn renew(
     cloud: &Cloud<'_>,
     sealing: Sealing,
     names: &[Name],
-    grace: Duration,
+    occasion: Occasion<'_>,
     operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
@@ -146,8 +142,14 @@ fn renew(
     drop(sealing);
     let proved = prove::prove_all(vault, cloud, pending, operator, rotated)?;
     commit(vault, cloud, &compartment, generation, &proved, rotated)?;
-    let goal = Goal::Fresh(generation);
-    let wanted = Wanted { goal, grace };
+    let wanted = Wanted {
+        goal: Goal::Fresh(generation),
+        grace: match occasion.closing() {
+            Some(_) => Duration::ZERO,
+            None => grace(vault),
+        },
+        occasion,
+    };
     retire_all(vault, cloud, wanted, proved, operator, rotated)
 }
 
@@ -185,31 +187,36 @@ fn ready(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     names: Vec<Name>,
+    occasion: Occasion<'_>,
     operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<Vec<Name>, Failure> {
     let mut within_reach = Vec::with_capacity(names.len());
+    let mut failed = Vec::new();
     for name in names {
         let account = &settle::credential(vault, &name)?.definition.account;
         match cloud.keys.reaches(account) {
             Ok(()) => within_reach.push(name),
             Err(error) => {
                 let failure = Failure::from(error).state("none of its keys was touched");
-                fail(vault, rotated, &name, failure)?;
+                failed.push((name, failure));
             }
         }
     }
     let wanted = Wanted {
         goal: Goal::Settle,
         grace: grace(vault),
+        occasion,
     };
     let mut ready = Vec::with_capacity(within_reach.len());
     for (name, end) in settle_all(vault, cloud, &within_reach, wanted, operator)? {
         match end {
-            Ok(_) => ready.push(name),
-            Err(failure) => fail(vault, rotated, &name, failure)?,
+            Ok(Settled::Elsewhere(left)) => rotated.leave(left),
+            Ok(Settled::Done | Settled::Create(_)) => ready.push(name),
+            Err(failure) => failed.push((name, failure)),
         }
     }
+    fail_all(vault, rotated, failed)?;
     // They came to rest in any order.
     ready.sort_unstable();
     Ok(ready)
@@ -227,15 +234,29 @@ pub(super) fn fail(
     name: &Name,
     failure: Failure,
 ) -> Result<(), Failure> {
-    let event = Event::RotationFailed {
+    fail_all(vault, rotated, vec![(name.clone(), failure)])
+}
+
+/// [`fail`] for several: where an account cannot be reached, that is one commit for all of its credentials.
+pub(super) fn fail_all(
+    vault: &mut OpenVault<'_>,
+    rotated: &mut Rotated,
+    failed: Vec<(Name, Failure)>,
+) -> Result<(), Failure> {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let events = failed.iter().map(|(name, failure)| Event::RotationFailed {
         credential: name.clone(),
         code: failure.code.to_owned(),
-    };
-    let recorded = vault.journal.record(vault.world.clock.now(), event);
-    rotated
-        .credentials
-        .push((name.clone(), Outcome::Failed(failure)));
-    recorded.map_err(|error| Failure::from(error).class(Class::HalfDone).state(HALF))
+    });
+    let now = vault.world.clock.now();
+    let recorded = vault.journal.record_all(now, events.collect());
+    let failed = failed.into_iter();
+    let outcomes = failed.map(|(name, failure)| (name, Outcome::Failed(failure)));
+    rotated.credentials.extend(outcomes);
+    let half = |error| Failure::from(error).class(Class::HalfDone).state(HALF);
+    recorded.map(drop).map_err(half)
 }
 
 const HALF: &str =
@@ -367,13 +388,14 @@ fn commit(
 fn retire_all(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
-    wanted: Wanted,
+    wanted: Wanted<'_>,
     proved: Vec<(Name, AccessKeyId)>,
     operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
     let names: Vec<Name> = proved.iter().map(|(name, _)| name.clone()).collect();
     let mut fresh: BTreeMap<Name, AccessKeyId> = proved.into_iter().collect();
+    let mut failed = Vec::new();
     for (name, end) in settle_all(vault, cloud, &names, wanted, operator)? {
         match (end, fresh.remove(&name)) {
             (Err(failure), _) => {
@@ -381,13 +403,13 @@ fn retire_all(
                     .class(Class::HalfDone)
                     .state("the new key is in force; the old one is not retired yet")
                     .hint("breakglass rotate");
-                fail(vault, rotated, &name, failure)?;
+                failed.push((name, failure));
             }
             (Ok(_), Some(key)) => end_of(vault, wanted.goal, name, key, rotated)?,
             (Ok(_), None) => {}
         }
     }
-    Ok(())
+    fail_all(vault, rotated, failed)
 }
 
 /// What became of a credential whose old keys are gone, if another rotator has not come between.

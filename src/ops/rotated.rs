@@ -100,6 +100,14 @@ impl Rotated {
             .collect();
     }
 
+    /// A compartment is left to another rotator.
+    pub(super) fn leave(&mut self, left: Elsewhere) {
+        let is_known = |known: &Elsewhere| known.compartment == left.compartment;
+        if !self.elsewhere.iter().any(is_known) {
+            self.elsewhere.push(left);
+        }
+    }
+
     /// The failure of the whole: what is loudest of all that went wrong.
     pub fn failure(&self) -> Option<Failure> {
         let open = || self.reaped.iter().find_map(Reaped::failure);

@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use super::claim::Elsewhere;
 use super::known::{Keeping, record_own};
 use super::open_vault::OpenVault;
 use super::records;
+use super::rotated::Occasion;
 use super::world::Cloud;
 use crate::ledger::{
     CredentialDefinition, CredentialState, Event, Head, IncidentState, Retirement, RetirementCause,
@@ -24,6 +26,15 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 /// Lists lag for some seconds, however long is between two proofs.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
+/// What a run wants of some credentials of a compartment.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub goal: Goal,
+    pub grace: Duration,
+    /// Whether it waits for another rotator. What that one has under way looks like what a dead one has left.
+    pub occasion: Occasion<'a>,
+}
+
 /// Where settling ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Settled {
@@ -31,6 +42,8 @@ pub(super) enum Settled {
     Done,
     /// A new key is to be made; these are the ones there are.
     Create(Vec<AccessKeyId>),
+    /// Another rotator is at the compartment: nothing more was done.
+    Elsewhere(Elsewhere),
 }
 
 /// Goes on until nothing is left to do or a key is to be made. What IAM may not show yet is waited for.
@@ -38,10 +51,9 @@ pub(super) fn settle(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     name: &Name,
-    goal: Goal,
-    grace: Duration,
+    wanted: Wanted<'_>,
 ) -> Result<Settled, Failure> {
-    let settled = settle_alone(vault, cloud, name, goal, grace);
+    let settled = settle_alone(vault, cloud, name, wanted);
     if settled.is_err() {
         cloud.known.forget(name);
     }
@@ -52,13 +64,15 @@ fn settle_alone(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     name: &Name,
-    goal: Goal,
-    grace: Duration,
+    wanted: Wanted<'_>,
 ) -> Result<Settled, Failure> {
     let mut waiting = Waiting::default();
     for _ in 0..MOST_STEPS {
-        let decided = waiting.decide(vault, cloud, name, goal, grace)?;
+        let decided = waiting.decide(vault, cloud, name, wanted)?;
         let (credential, head, step) = (decided.credential, decided.head, decided.step);
+        if let Some(left) = decided.left {
+            return Ok(Settled::Elsewhere(left));
+        }
         let definition = &credential.definition;
         let about = |act, id: &AccessKeyId, why| retiring(definition, id, act, cause(why));
         match step {
@@ -171,6 +185,8 @@ struct Decided {
     head: Head,
     listed: Vec<AccessKeyInfo>,
     step: Step,
+    /// The rotator that it is left to instead.
+    left: Option<Elsewhere>,
 }
 
 impl Waiting {
@@ -180,8 +196,7 @@ impl Waiting {
         vault: &mut OpenVault<'_>,
         cloud: &Cloud<'_>,
         name: &Name,
-        goal: Goal,
-        grace: Duration,
+        wanted: Wanted<'_>,
     ) -> Result<Decided, Failure> {
         loop {
             vault.journal.reload()?;
@@ -191,14 +206,17 @@ impl Waiting {
                 continue;
             };
             let listed = self.believed(listed);
-            let times = self.times(vault, cloud, grace, at);
-            let step = next_step(&credential, &listed, goal, &times);
-            if step != Step::Wait {
+            let times = self.times(vault, cloud, wanted.grace, at);
+            let step = next_step(&credential, &listed, wanted.goal, &times);
+            let compartment = &credential.definition.compartment;
+            let left = wanted.occasion.yields_to(vault, compartment);
+            if step != Step::Wait || left.is_some() {
                 return Ok(Decided {
                     credential,
                     head,
                     listed,
                     step,
+                    left,
                 });
             }
             cloud.known.forget(name);

@@ -2,29 +2,21 @@
 //! ledger before and one after the calls of all; the others go one by one ([`settle`]).
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use super::known::{Keeping, record_own};
 use super::open_vault::OpenVault;
-use super::settle::{self, Settled, settle};
+use super::settle::{self, Settled, Wanted, settle};
 use super::world::{Cloud, People};
 use crate::ledger::{CredentialState, Event, Head, Retirement};
 use crate::model::{AccessKeyId, Failure, Name};
 use crate::ports::{CloudError, KeyEnd, Progress};
-use crate::rotation::{Goal, Step, Times, next_step};
+use crate::rotation::{Step, Times, next_step};
 
 /// So many credentials are in one commit of the ledger, and so in doubt at once if the run dies.
 pub(super) const TOGETHER: usize = 100;
 
 /// More rounds than credentials can need of which nothing is unclear.
 const MOST_ROUNDS: usize = 8;
-
-/// What a run wants of some credentials of a compartment.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    pub goal: Goal,
-    pub grace: Duration,
-}
 
 /// Where each credential ended.
 pub(super) type Ends = Vec<(Name, Result<Settled, Failure>)>;
@@ -37,7 +29,7 @@ pub(super) fn settle_all(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     names: &[Name],
-    wanted: Wanted,
+    wanted: Wanted<'_>,
     operator: People<'_>,
 ) -> Result<Ends, Failure> {
     let mut all = All {
@@ -62,7 +54,7 @@ pub(super) fn settle_all(
     }
     open.append(&mut all.slow);
     for name in open {
-        let end = settle(vault, cloud, &name, wanted.goal, wanted.grace);
+        let end = settle(vault, cloud, &name, wanted);
         all.ends.push((name, end));
     }
     Ok(all.ends)
@@ -76,13 +68,13 @@ enum Together {
     End(Event, KeyEnd),
 }
 
-struct All {
-    wanted: Wanted,
+struct All<'a> {
+    wanted: Wanted<'a>,
     ends: Ends,
     slow: Vec<Name>,
 }
 
-impl All {
+impl All<'_> {
     /// Sees to it that IAM has listed the keys of each. Returns those of which it has.
     fn look(
         &mut self,
@@ -136,6 +128,11 @@ impl All {
                 self.slow.push(name);
                 continue;
             };
+            let compartment = &credential.definition.compartment;
+            if let Some(left) = self.wanted.occasion.yields_to(vault, compartment) {
+                self.ends.push((name, Ok(Settled::Elsewhere(left))));
+                continue;
+            }
             // A list that is a while old tells nothing of what came since.
             let times = Times {
                 now: at,

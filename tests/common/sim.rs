@@ -86,6 +86,8 @@ pub struct Sim {
     /// How far its clock is ahead of the world's.
     ahead: Cell<f64>,
     rival: RefCell<Option<Rival>>,
+    /// What the rival had under way when it was last seen.
+    under_way: RefCell<Option<Vec<AccessKeyId>>>,
 }
 
 /// Another rotator that comes in the midst of a run, does all of its own, or dies in it.
@@ -158,6 +160,7 @@ impl Sim {
             at: Cell::new(0),
             ahead: Cell::new(0.0),
             rival: RefCell::default(),
+            under_way: RefCell::default(),
         }
     }
 
@@ -179,11 +182,45 @@ impl Sim {
         let interrupted = (self.left.get(), self.replies.take());
         self.at.set(1);
         self.ahead.set(rival.ahead);
+        let made = self.made.get();
         let _ = self.run(&rival.trouble, rival.take_over);
+        if self.is_at_it() {
+            let keys = self.keys.borrow();
+            let new = keys.iter().skip(made as usize).map(|key| key.id.clone());
+            self.under_way.replace(Some(new.collect()));
+        }
         self.at.set(0);
         self.ahead.set(0.0);
         self.left.set(interrupted.0);
         self.replies.replace(interrupted.1);
+    }
+
+    /// One run of `rotate` that leaves alone what another has begun, and into which another station's comes. Returns
+    /// the keys that the other had made and not put in force when it was last seen, if it had begun.
+    pub fn rotate_beside(&self, rival: Rival) -> (Result<(), Failure>, Option<Vec<AccessKeyId>>) {
+        self.under_way.replace(None);
+        *self.rival.borrow_mut() = Some(rival);
+        let done = self.run(&Trouble::default(), false);
+        *self.rival.borrow_mut() = None;
+        (done, self.under_way.take())
+    }
+
+    /// Whether the station that is running has begun a rotation and not ended it.
+    fn is_at_it(&self) -> bool {
+        let kept = (self.files.borrow().clone(), self.anchors.borrow().clone());
+        let now = self.now.get();
+        let unfinished = self.in_vault(|vault| {
+            let own = vault.world.station.signer.key_id();
+            let mut compartments = vault.state().compartments.values();
+            Ok(compartments.any(|known| {
+                let is_own = known.claim.is_some_and(|claim| claim.rotator == own);
+                is_own && known.unfinished.is_some()
+            }))
+        });
+        *self.files.borrow_mut() = kept.0;
+        *self.anchors.borrow_mut() = kept.1;
+        self.now.set(now);
+        unfinished.expect("the vault is good")
     }
 
     /// One run of `rotate`, with this trouble. What another rotator has begun is taken over.
