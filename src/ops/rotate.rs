@@ -15,7 +15,7 @@ use super::reap::reap;
 use super::records;
 use super::rotated::{Occasion, Outcome, RotateRequest, Rotated};
 use super::settle::{self, Settled, Wanted};
-use super::settle_all::settle_all;
+use super::settle_all::{TOGETHER, settle_all};
 use super::usage::{alarms, watch};
 use super::world::{Cloud, People};
 use crate::crypto::{self, Plan, Sealing};
@@ -243,20 +243,20 @@ pub(super) fn fail_all(
     rotated: &mut Rotated,
     failed: Vec<(Name, Failure)>,
 ) -> Result<(), Failure> {
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let events = failed.iter().map(|(name, failure)| Event::RotationFailed {
-        credential: name.clone(),
-        code: failure.code.to_owned(),
-    });
     let now = vault.world.clock.now();
-    let recorded = vault.journal.record_all(now, events.collect());
+    let mut recorded = Ok(());
+    for chunk in failed.chunks(TOGETHER) {
+        let events = chunk.iter().map(|(name, failure)| Event::RotationFailed {
+            credential: name.clone(),
+            code: failure.code.to_owned(),
+        });
+        let one = vault.journal.record_all(now, events.collect());
+        recorded = recorded.and(one.map(drop));
+    }
     let failed = failed.into_iter();
     let outcomes = failed.map(|(name, failure)| (name, Outcome::Failed(failure)));
     rotated.credentials.extend(outcomes);
-    let half = |error| Failure::from(error).class(Class::HalfDone).state(HALF);
-    recorded.map(drop).map_err(half)
+    recorded.map_err(|error| Failure::from(error).class(Class::HalfDone).state(HALF))
 }
 
 const HALF: &str =
