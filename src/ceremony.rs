@@ -351,6 +351,14 @@ impl Opening {
         self.unlocked.witness()
     }
 
+    /// Whether it opens: the secret is decrypted and wiped, and nothing of it leaves.
+    ///
+    /// # Errors
+    /// [`CryptoError`] where the record was changed.
+    pub fn verify(&self) -> Result<(), CryptoError> {
+        self.unlocked.verify()
+    }
+
     /// The secret access key, once the ledger holds the statement that it was opened. One entry releases
     /// one secret.
     ///

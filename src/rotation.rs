@@ -27,13 +27,23 @@ pub enum Goal {
     Fresh(u64),
 }
 
+/// How long replaced keys stay. They are deactivated meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Each of them, before it is deleted.
+    pub grace: Duration,
+    /// The last one that an opening or a drill has shown to open: until a newer one is shown to, but no longer
+    /// than the newer one has this age, and only where it takes no place that a new key needs.
+    pub keep: Duration,
+}
+
 /// When it is, and how long things take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
     /// When IAM was asked for the list that is decided on.
     pub now: Timestamp,
-    /// How long a replaced key stays deactivated before it is deleted.
-    pub grace: Duration,
+    /// How long replaced keys stay.
+    pub retention: Retention,
     /// How long IAM's lists may lag.
     pub lag: Duration,
     /// This run has waited that long already.
@@ -116,11 +126,42 @@ pub fn left_active(credential: &CredentialState) -> impl Iterator<Item = &KeySta
         .filter(move |key| alive(key))
 }
 
-/// Whether a deactivated key is there whose grace is over, by the ledger alone.
-pub fn left_to_delete(credential: &CredentialState, now: Timestamp, grace: Duration) -> bool {
+/// The deactivated keys that nothing keeps any more, by the ledger alone.
+pub fn left_to_delete(
+    credential: &CredentialState,
+    now: Timestamp,
+    retention: Retention,
+) -> impl Iterator<Item = &KeyState> {
+    let over = move |key: &&KeyState| {
+        let since = key.deactivated;
+        since.is_some_and(|since| since.plus(retention.grace) <= now)
+    };
     spent_keys(credential)
-        .filter_map(|(key, _)| key.deactivated)
-        .any(|deactivated| deactivated.plus(grace) <= now)
+        .filter(move |(key, why)| !is_kept(credential, key, *why, now, retention.keep))
+        .map(|(key, _)| key)
+        .filter(over)
+}
+
+/// Whether a replaced key is the last of which it is known that it opens, and the newer one is young enough. One
+/// that was opened in an incident is exposed, and never kept.
+fn is_kept(
+    credential: &CredentialState,
+    key: &KeyState,
+    why: Spent,
+    now: Timestamp,
+    keep: Duration,
+) -> bool {
+    let Some(current) = credential.current() else {
+        return false;
+    };
+    let is_last = credential.keys.iter().all(|other| {
+        other.generation <= key.generation || other.exercised.is_none() || other.gone.is_some()
+    });
+    why == Spent::Superseded
+        && key.exercised.is_some()
+        && key.opened_in.is_empty()
+        && is_last
+        && now < current.sealed.plus(keep)
 }
 
 /// Whether AWS owes an answer that nobody has looked for yet, by the ledger alone.
@@ -275,14 +316,16 @@ impl View<'_> {
     /// A key that another has replaced is deactivated, and deleted when the grace is over or its place is
     /// needed; without any grace it is deleted as it is, because nobody could make it active again in between.
     fn spent(&self) -> Option<Step> {
+        let Retention { grace, keep } = self.times.retention;
         spent_keys(self.credential).find_map(|(key, why)| {
-            if self.times.grace.is_zero() {
+            let kept = is_kept(self.credential, key, why, self.times.now, keep);
+            if grace.is_zero() && !kept {
                 return Some(Step::Delete(key.id.clone(), why));
             }
             let Some(deactivated) = key.deactivated else {
                 return Some(Step::Deactivate(key.id.clone(), why));
             };
-            let over = deactivated.plus(self.times.grace) <= self.times.now;
+            let over = !kept && deactivated.plus(grace) <= self.times.now;
             (over || self.is_crowded()).then(|| Step::Delete(key.id.clone(), why))
         })
     }

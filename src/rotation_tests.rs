@@ -39,6 +39,7 @@ fn key(text: &str, generation: u64, proved: bool) -> KeyState {
         refused: false,
         gone: None,
         opened_in: Vec::new(),
+        exercised: None,
         unexplained: None,
     }
 }
@@ -74,11 +75,19 @@ fn long_ago() -> Timestamp {
     Timestamp::from_unix(NOW - 100_000)
 }
 
+/// So many seconds of grace, and a day of keeping what is known to open.
+fn graceful(seconds: u64) -> Retention {
+    Retention {
+        grace: Duration::from_secs(seconds),
+        keep: Duration::from_secs(24 * 3600),
+    }
+}
+
 /// At this time, without grace.
 fn at(now: i64) -> Times {
     Times {
         now: Timestamp::from_unix(now),
-        grace: Duration::ZERO,
+        retention: graceful(0),
         lag: Duration::from_secs(LAG),
         waited: false,
     }
@@ -163,10 +172,9 @@ fn what_somebody_began_to_retire_goes_where_another_opens() {
 #[test]
 fn the_grace_holds_until_the_place_is_needed() {
     let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
-    let hour = Duration::from_secs(3600);
     let step = |c: &CredentialState, active, goal, seconds| {
         let times = Times {
-            grace: hour,
+            retention: graceful(3600),
             ..at(NOW + seconds)
         };
         let ids = listed(&[("AAA", active), ("BBB", true)]);
@@ -349,7 +357,8 @@ fn what_a_run_left_shows_in_the_ledger_alone() {
     c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
     assert!(left(&c).is_empty());
     let to_delete = |c: &CredentialState, now| {
-        left_to_delete(c, Timestamp::from_unix(now), Duration::from_secs(60))
+        let mut left = left_to_delete(c, Timestamp::from_unix(now), graceful(60));
+        left.next().is_some()
     };
     assert!(!to_delete(&c, NOW + 59));
     assert!(to_delete(&c, NOW + 60));
@@ -360,4 +369,57 @@ fn what_a_run_left_shows_in_the_ledger_alone() {
     assert!(is_unanswered(&c));
     c.intents[0].given_up = true;
     assert!(!is_unanswered(&c));
+}
+
+#[test]
+fn the_last_key_that_was_shown_to_open_is_kept_until_a_newer_one_is() {
+    let day = 24 * 3600;
+    let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
+    c.keys[0].exercised = Some(long_ago());
+    c.keys[1].sealed = Timestamp::from_unix(NOW);
+    let active = [("AAA", true), ("BBB", true)];
+    let deactivate = Step::Deactivate(id("AAA"), Spent::Superseded);
+    assert_eq!(
+        step(&c, &active, Goal::Fresh(2)),
+        deactivate,
+        "even without any grace"
+    );
+    c.keys[0].deactivated = Some(Timestamp::from_unix(NOW));
+    let ids = [("AAA", false), ("BBB", true)];
+    let delete = Step::Delete(id("AAA"), Spent::Superseded);
+    let left = |c: &CredentialState, now| {
+        let now = Timestamp::from_unix(now);
+        left_to_delete(c, now, graceful(60)).next().is_some()
+    };
+    for (now, expected) in [
+        (NOW, Step::Done),
+        (NOW + day - 1, Step::Done),
+        (NOW + day, delete.clone()),
+    ] {
+        assert_eq!(step_at(&c, &ids, Goal::Settle, now), expected, "{now}");
+    }
+    assert!(!left(&c, NOW + day - 1) && left(&c, NOW + day));
+    assert_eq!(
+        step(&c, &ids, Goal::Fresh(3)),
+        delete,
+        "its place is needed"
+    );
+    let gone = |change: fn(&mut CredentialState)| {
+        let mut c = c.clone();
+        change(&mut c);
+        assert!(left(&c, NOW + 60));
+        step_at(&c, &ids, Goal::Settle, NOW + 60)
+    };
+    assert_eq!(
+        gone(|c| c.keys[1].exercised = Some(long_ago())),
+        delete,
+        "a newer one opens"
+    );
+    assert_eq!(
+        gone(|c| c.keys[0].exercised = None),
+        delete,
+        "nobody knows that it opens"
+    );
+    let exposed = |c: &mut CredentialState| c.keys[0].opened_in = vec!["night".parse().unwrap()];
+    assert_eq!(gone(exposed), delete, "its secret was handed out");
 }

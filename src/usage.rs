@@ -53,6 +53,7 @@ mod tests {
             refused: false,
             gone: None,
             opened_in: opened_in.iter().map(|name| name.parse().unwrap()).collect(),
+            exercised: None,
             unexplained: None,
         }
     }

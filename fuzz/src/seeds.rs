@@ -335,7 +335,7 @@ fn station(seeds: &mut Vec<Seed>) {
         "summary".to_owned(),
         summary.to_string().into_bytes(),
     ));
-    let mut file = b"breakglass-state/v1\n\n\n\n\n".to_vec();
+    let mut file = b"breakglass-state/v2\n\n\n\n\n".to_vec();
     file.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 2]);
     seeds.push(("archive", "file".to_owned(), file));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::format::KEEP_PROVED_DAYS;
 use crate::model::{AccountId, Digest, Firmware, Name, Reason, Role, UserName};
 
 /// A two-person vault for the AWS credentials that a company hopes never to use.
@@ -121,6 +122,16 @@ pub enum Command {
     /// Open credentials with two people, and use them
     #[command(after_help = UNSEAL_EXAMPLES)]
     Unseal(Unseal),
+    /// Show with two people that credentials open, without showing a secret: for a quiet day
+    #[command(after_help = DRILL_EXAMPLES)]
+    Drill {
+        /// The credentials [default: all]
+        #[arg(conflicts_with = "compartment")]
+        credentials: Vec<Name>,
+        /// All credentials of a compartment
+        #[arg(long, value_name = "NAME")]
+        compartment: Option<Name>,
+    },
     /// Close an incident: deactivate what was opened, see that AWS refuses it, replace it
     Close {
         /// The incident [default: the only one that is open]
@@ -163,6 +174,11 @@ Examples:
   breakglass unseal deploy --reason 'INC-42: …'            a shell that has the credential
   breakglass unseal --compartment prod --reason '…' -- CMD  CMD once for each credential, one after the other
   breakglass unseal deploy --reason '…' --credential-process | …  the answer of a credential_process";
+
+const DRILL_EXAMPLES: &str = "\
+Examples:
+  breakglass drill                     everything that the vault seals
+  breakglass drill --compartment prod  one touch of each person, however many credentials that are";
 
 /// Found a vault.
 #[derive(Debug, ClapArgs)]
@@ -207,6 +223,10 @@ pub struct Init {
     /// How long a replaced key stays deactivated before it is deleted, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 0)]
     pub grace: u32,
+    /// How long a replaced key that a drill has shown to open is kept, deactivated, while no newer one has been, in
+    /// days; 0 keeps none
+    #[arg(long, value_name = "DAYS", default_value_t = KEEP_PROVED_DAYS)]
+    pub keep_proved: u32,
     /// This machine's name in the ledger [default: its host name]
     #[arg(long, value_name = "NAME")]
     pub station_name: Option<Name>,

@@ -355,6 +355,7 @@ mod tests {
             account: "123456789012".to_owned(),
             user: "deploy-emergency".to_owned(),
             key: None,
+            exercised: None,
             failed: true,
             left_active: 2,
             unexplained_use: Some(at(77)),

@@ -141,6 +141,18 @@ impl Unlocked {
     /// # Errors
     /// [`CryptoError`] where the record was changed.
     pub(crate) fn decrypt(self) -> Result<AccessKeySecret, CryptoError> {
+        credential::unpad(&*self.padded()?)
+    }
+
+    /// Whether the secret access key can be decrypted: all of it is done, and what comes of it is wiped here.
+    ///
+    /// # Errors
+    /// [`CryptoError`] where the record was changed.
+    pub fn verify(&self) -> Result<(), CryptoError> {
+        credential::unpad(&*self.padded()?).map(drop)
+    }
+
+    fn padded(&self) -> Result<Zeroizing<[u8; PADDED_LEN]>, CryptoError> {
         let (body, tag) = self
             .record
             .ciphertext
@@ -160,7 +172,7 @@ impl Unlocked {
             padded.as_mut_slice(),
             &tag,
         )?;
-        credential::unpad(&padded)
+        Ok(padded)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The manifest: the signed statement of who may open what. What makes one valid is the business of
 //! [`crate::manifest`].
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::dsse::Document;
 use crate::model::{
@@ -37,6 +37,14 @@ pub struct Manifest {
     pub retired: Vec<Digest>,
 }
 
+/// For how many days a key that is known to open is kept beside one that is not, unless the policy says otherwise.
+pub const KEEP_PROVED_DAYS: u32 = 90;
+
+/// A number that may be left out, and is none if it is there and null.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    u32::deserialize(from).map(Some)
+}
+
 /// What the vault allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +57,14 @@ pub struct Policy {
     pub max_lease_minutes: u32,
     /// How long a retired key stays deactivated before it is deleted, in minutes.
     pub grace_minutes: u32,
+    /// For how many days a replaced key is kept, deactivated, that a drill has shown to open, as long as no newer one
+    /// has been; [`KEEP_PROVED_DAYS`] where it is not said. A document says a number or nothing.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "said"
+    )]
+    pub keep_proved_days: Option<u32>,
     /// The oldest firmware that a YubiKey may have.
     pub min_firmware: Firmware,
     /// Whether the keys of a YubiKey may ask for the PIN once a session, and not before each use.
@@ -56,6 +72,13 @@ pub struct Policy {
     /// The company's own roots of attestation, and authorities that stand below them: trusted beside those of
     /// the makers.
     pub attestation_roots: Vec<Certificate>,
+}
+
+impl Policy {
+    /// For how many days a replaced key is kept that is known to open, as long as no newer one is.
+    pub fn keep_proved_days(&self) -> u32 {
+        self.keep_proved_days.unwrap_or(KEEP_PROVED_DAYS)
+    }
 }
 
 /// An X.509 certificate, DER. Nothing is known of it but that it is bytes.

@@ -2,6 +2,7 @@
 
 mod anchor;
 pub mod base64;
+mod drilled;
 pub mod dsse;
 mod fields;
 mod generation;
@@ -11,9 +12,12 @@ pub mod paths;
 pub mod strict;
 
 pub use anchor::Anchor;
+pub use drilled::DrilledStatement;
 pub use fields::{Fields, digest};
 pub use generation::{
     CustodianShare, GenerationHeader, Record, RecordAbout, RoleShares, TokenSeal,
 };
-pub use manifest::{Certificate, Custodian, EnrolledToken, Manifest, Policy, Rotator, Thresholds};
+pub use manifest::{
+    Certificate, Custodian, EnrolledToken, KEEP_PROVED_DAYS, Manifest, Policy, Rotator, Thresholds,
+};
 pub use opened::{OpenedStatement, Participant};

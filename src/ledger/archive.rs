@@ -14,7 +14,7 @@ use super::Head;
 use super::event::Event;
 use super::joined::JoinedLedger;
 use super::state::VaultState;
-use crate::format::OpenedStatement;
+use crate::format::{DrilledStatement, OpenedStatement};
 use crate::model::{Digest, Name};
 use crate::ports::{Archive, Archived};
 
@@ -113,6 +113,11 @@ pub(super) fn mentioned(event: &Event, state: &VaultState) -> Vec<Row> {
         } => [credentials(names), vec![incident(of)]].concat(),
         Event::Opened { statement } => match statement.document::<OpenedStatement>() {
             Ok(stated) => vec![credential(&stated.credential), incident(&stated.incident)],
+            Err(_) => Vec::new(),
+        },
+        Event::DrillIntended { credentials: names } => credentials(names),
+        Event::Drilled { statement } => match statement.document::<DrilledStatement>() {
+            Ok(stated) => vec![credential(&stated.credential)],
             Err(_) => Vec::new(),
         },
         Event::SessionsDenied { credential: of, .. } => {

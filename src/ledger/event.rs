@@ -218,6 +218,16 @@ pub enum Event {
         /// The [`crate::format::OpenedStatement`], signed by the witness.
         statement: Envelope,
     },
+    /// Credentials are about to be opened in a drill.
+    DrillIntended {
+        /// The credentials.
+        credentials: Vec<Name>,
+    },
+    /// A drill showed that one credential opens: the witness's statement. Nobody saw its secret.
+    Drilled {
+        /// The [`crate::format::DrilledStatement`], signed by the witness.
+        statement: Envelope,
+    },
     /// Where an opened credential goes.
     Delivered {
         /// The incident.
@@ -360,6 +370,8 @@ impl Event {
                 | Self::OpeningIntended { .. }
                 | Self::Refused { .. }
                 | Self::Opened { .. }
+                | Self::DrillIntended { .. }
+                | Self::Drilled { .. }
                 | Self::Delivered { .. }
                 | Self::Released { .. }
                 | Self::ClosingIntended { .. }

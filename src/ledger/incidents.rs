@@ -1,14 +1,12 @@
 //! Replay of what belongs to incidents: opening and closing.
 
-use std::collections::BTreeSet;
-
 use super::event::Event;
 use super::replay::{Impossible, contradiction};
 use super::state::{IncidentPhase, IncidentState, VaultState};
-use crate::crypto;
+use super::witness::Claims;
+use crate::format::OpenedStatement;
 use crate::format::dsse::Envelope;
-use crate::format::{OpenedStatement, Participant, digest};
-use crate::model::{Name, Role, SignAlgorithm, SignKey, Timestamp};
+use crate::model::{Name, Timestamp};
 
 impl VaultState {
     pub(super) fn apply_incident(
@@ -148,24 +146,9 @@ impl VaultState {
             .map_err(|e| Impossible::Malformed(e.to_string()))?;
         let name = statement.credential.clone();
         let bad = |why| Impossible::Witness(name.to_string(), why);
-        if self.vault != Some(statement.vault) {
-            return Err(bad("it is of another vault"));
-        }
-        let compartment = &self.credential(&name)?.definition.compartment;
-        let elsewhere = *compartment != statement.compartment;
-        let key = self.key(&name, &statement.access_key)?;
-        if elsewhere || key.generation != statement.generation {
-            return Err(bad("it names another generation"));
-        }
-        witnessed(envelope, &key.witness).map_err(bad)?;
-        if !(key.can_be_opened() || carried && key.committed) {
-            let id = &key.id;
-            return Err(contradiction(format!(
-                "{id} of {name} is not in force any more"
-            )));
-        }
-        people(&statement.participants).map_err(bad)?;
+        let key = self.witnessed(envelope, &Claims::from(&statement), carried)?;
         key.opened_in.push(statement.incident.clone());
+        key.exercised = key.exercised.max(Some(statement.opened));
         if carried {
             self.open_again(&statement.incident);
         }
@@ -191,31 +174,5 @@ impl VaultState {
             return Err(bad("it stands in the ledger already"));
         }
         Ok(())
-    }
-}
-
-fn witnessed(envelope: &Envelope, public: &[u8]) -> Result<(), &'static str> {
-    let [signature] = envelope.signatures.as_slice() else {
-        return Err("it must bear one signature");
-    };
-    if signature.keyid != digest(public) {
-        return Err("it is signed by another key");
-    }
-    let witness = SignKey {
-        algorithm: SignAlgorithm::Ed25519,
-        public: public.to_vec(),
-    };
-    crypto::verify(&witness, &envelope.signed_bytes(), &signature.sig)
-        .map_err(|_| "the signature does not verify")
-}
-
-/// At least one person of each opening role, and nobody twice.
-fn people(participants: &[Participant]) -> Result<(), &'static str> {
-    let names: BTreeSet<&Name> = participants.iter().map(|p| &p.custodian).collect();
-    let present = |role| participants.iter().any(|p| p.role == role);
-    if names.len() == participants.len() && Role::OPENING.into_iter().all(present) {
-        Ok(())
-    } else {
-        Err("it does not name people of both roles")
     }
 }

@@ -42,7 +42,7 @@ pub struct JoinedLedger {
 }
 
 impl Event {
-    /// Whether it is carried over when a ledger is joined: what was opened, and in which incident. What makes
+    /// Whether it is carried over when a ledger is joined: what was opened, in which incident or in a drill. What makes
     /// and ends keys happens at the main vault alone.
     pub fn is_carried(&self) -> bool {
         matches!(
@@ -51,6 +51,8 @@ impl Event {
                 | Self::OpeningIntended { .. }
                 | Self::Refused { .. }
                 | Self::Opened { .. }
+                | Self::DrillIntended { .. }
+                | Self::Drilled { .. }
                 | Self::Delivered { .. }
                 | Self::Released { .. }
         )
@@ -135,6 +137,9 @@ impl VaultState {
                 Ok(())
             }
             Event::Opened { statement } => self.opened(statement, true),
+            Event::DrillIntended { .. } | Event::Drilled { .. } => {
+                self.apply_drill(&entry.event, true)
+            }
             Event::OpeningIntended { incident, .. } => {
                 self.open_again(incident);
                 self.apply_incident(&entry.event, entry.time)

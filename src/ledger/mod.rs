@@ -32,6 +32,7 @@ mod state;
 mod tree;
 mod verify;
 mod walk;
+mod witness;
 
 pub use archive::ARCHIVED_FROM;
 pub use branch::Branch;

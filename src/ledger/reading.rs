@@ -8,9 +8,8 @@ use super::joined::HeadRef;
 use super::journal::JournalError;
 use super::replay::{Impossible, Writer};
 use super::state::VaultState;
-use super::{EntryAt, Head};
-use crate::format::dsse::Envelope;
-use crate::format::{OpenedStatement, digest, strict};
+use super::{EntryAt, Head, witness};
+use crate::format::{digest, strict};
 use crate::model::{Digest, Name};
 
 /// What the ledger must know of the manifests: the floor above tells.
@@ -168,7 +167,9 @@ impl Reading {
     /// carried here from another history.
     fn check_ground(&self, event: &Event) -> Result<(), Impossible> {
         match event {
-            Event::Opened { statement } => on_ground(statement, &self.heads),
+            Event::Opened { .. } | Event::Drilled { .. } => {
+                witness::check_ground(event, &self.heads)
+            }
             Event::LedgerJoined { parted, main, .. } => {
                 let had = |head: &HeadRef| self.heads.get(&head.size) == Some(&head.root);
                 if had(parted) && had(main) {
@@ -178,34 +179,18 @@ impl Reading {
                     "a ledger is joined at a head that this one never had".to_owned(),
                 ))
             }
-            Event::Carried { ledger, entry, .. } => match &entry.event {
-                Event::Opened { statement } => {
-                    let joined = self.state.joined.get(ledger);
-                    let known = joined.map(|joined| {
-                        let mut heads = joined.heads.clone();
-                        heads.insert(joined.parted.size, joined.parted.root);
-                        heads
-                    });
-                    on_ground(statement, &known.unwrap_or_default())
-                }
-                _ => Ok(()),
-            },
+            Event::Carried { ledger, entry, .. } => {
+                let joined = self.state.joined.get(ledger);
+                let known = joined.map(|joined| {
+                    let mut heads = joined.heads.clone();
+                    heads.insert(joined.parted.size, joined.parted.root);
+                    heads
+                });
+                witness::check_ground(&entry.event, &known.unwrap_or_default())
+            }
             _ => Ok(()),
         }
     }
-}
-
-fn on_ground(statement: &Envelope, heads: &BTreeMap<u64, Digest>) -> Result<(), Impossible> {
-    let stated: OpenedStatement = statement
-        .document()
-        .map_err(|e| Impossible::Malformed(e.to_string()))?;
-    if heads.get(&stated.ledger_size) == Some(&stated.ledger_root) {
-        return Ok(());
-    }
-    Err(Impossible::Witness(
-        stated.credential.to_string(),
-        "it was made on another ledger",
-    ))
 }
 
 /// What the ledger says of manifests must be so.

@@ -108,6 +108,9 @@ impl VaultState {
             | Event::SessionsDenied { .. }
             | Event::ClosingFailed { .. }
             | Event::IncidentClosed { .. } => self.apply_incident(&entry.event, time),
+            Event::DrillIntended { .. } | Event::Drilled { .. } => {
+                self.apply_drill(&entry.event, false)
+            }
             Event::LedgerJoined { .. } | Event::Carried { .. } => self.apply_joined(&entry.event),
         }
     }
@@ -409,6 +412,7 @@ impl VaultState {
             refused: false,
             gone: None,
             opened_in: Vec::new(),
+            exercised: None,
             unexplained: None,
         });
         Ok(())

@@ -126,6 +126,8 @@ pub struct KeyState {
     pub gone: Option<Timestamp>,
     /// The incidents in which it was opened.
     pub opened_in: Vec<Name>,
+    /// When an opening or a drill last showed that it opens, by the clock of that station.
+    pub exercised: Option<Timestamp>,
     /// The latest use of it that no opening explained.
     pub unexplained: Option<Timestamp>,
 }

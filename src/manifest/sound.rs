@@ -221,6 +221,11 @@ fn policy(manifest: &Manifest) -> Result<(), Unsound> {
     if policy.grace_minutes > 30 * 24 * 60 {
         return Err(Unsound::Policy("the grace must not be longer than 30 days"));
     }
+    if policy.keep_proved_days() > 365 {
+        return Err(Unsound::Policy(
+            "a proved key must be kept for at most 365 days",
+        ));
+    }
     if manifest.nonce.len() != 16 {
         return Err(Unsound::Policy("the nonce must be 16 bytes"));
     }

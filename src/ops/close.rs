@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::due::tidy;
 use super::open_vault::OpenVault;
-use super::rotate::{hold, rotate_compartment};
+use super::rotate::{hold, retention, rotate_compartment};
 use super::rotated::{Occasion, Outcome, Rotated};
 use super::settle::{self, Wanted};
 use super::world::{Cloud, People};
 use crate::ledger::{Event, IncidentPhase};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::{Notice, ProbeAnswer};
-use crate::rotation::Goal;
+use crate::rotation::{Goal, Retention};
 
 /// What closing did.
 #[derive(Debug)]
@@ -176,7 +176,10 @@ fn revoke_and_replace(
     }
     let wanted = Wanted {
         goal: Goal::Settle,
-        grace: Duration::ZERO,
+        retention: Retention {
+            grace: Duration::ZERO,
+            ..retention(vault)
+        },
         occasion: Occasion::Closing(incident),
     };
     clear_away(vault, cloud, &opened, wanted, operator, &mut closed.rotated)

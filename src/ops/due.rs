@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::open_vault::OpenVault;
-use super::rotate::{fail_all, grace};
+use super::rotate::{fail_all, retention};
 use super::rotated::{Occasion, Rotated};
 use super::settle::{self, Wanted};
 use super::settle_all::settle_all;
@@ -11,7 +11,7 @@ use super::world::{Cloud, People};
 use crate::ledger::{CredentialState, KeyState};
 use crate::model::{Failure, Name, Timestamp};
 use crate::policy::{differs, sealed_sets};
-use crate::rotation::{Goal, is_unanswered, left_active, left_to_delete};
+use crate::rotation::{Goal, Retention, is_unanswered, left_active, left_to_delete};
 
 /// Whether a compartment is to be rotated: its time has come, a run was left unfinished, or a credential
 /// of it has no key to open or failed the last time.
@@ -50,13 +50,17 @@ pub(super) fn due_at(vault: &OpenVault<'_>, compartment: &Name) -> Option<Timest
 }
 
 /// The members of a compartment of which a run has left something: a replaced key that is still active
-/// and not in use, one that is deactivated and for longer than `grace`, or a question that AWS has not
+/// and not in use, one that is deactivated and kept no longer, or a question that AWS has not
 /// answered.
-pub(super) fn unsettled(vault: &OpenVault<'_>, compartment: &Name, grace: Duration) -> Vec<Name> {
+pub(super) fn unsettled(
+    vault: &OpenVault<'_>,
+    compartment: &Name,
+    retention: Retention,
+) -> Vec<Name> {
     let now = vault.world.clock.now();
     let left = |credential: &&CredentialState| {
         is_unanswered(credential)
-            || left_to_delete(credential, now, grace)
+            || left_to_delete(credential, now, retention).next().is_some()
             || left_active_and_free(vault, credential).next().is_some()
     };
     let members = vault.state().members(compartment).filter(left);
@@ -79,11 +83,11 @@ pub(super) fn tidy(
     operator: People<'_>,
     rotated: &mut Rotated,
 ) -> Result<(), Failure> {
-    let grace = grace(vault);
-    let names = unsettled(vault, compartment, grace);
+    let retention = retention(vault);
+    let names = unsettled(vault, compartment, retention);
     let wanted = Wanted {
         goal: Goal::Settle,
-        grace,
+        retention,
         occasion: Occasion::Due,
     };
     let ends = settle_all(vault, cloud, &names, wanted, operator)?;

@@ -1,16 +1,14 @@
 //! What a rotation would do now, and why: by the ledger and the policy alone. Nobody is asked, nothing is
 //! changed, nothing is recorded.
 
-use std::time::Duration;
-
 use super::due::{due_at, is_due, sealed_for_others};
 use super::open_vault::OpenVault;
-use super::rotate::{grace, in_use};
+use super::rotate::{in_use, retention};
 use super::rotated::RotateRequest;
 use super::settle;
-use crate::ledger::CredentialState;
+use crate::ledger::{CredentialState, KeyState};
 use crate::model::{AccessKeyId, AccountId, Failure, Name, Timestamp};
-use crate::rotation::{is_unanswered, left_active, left_to_delete};
+use crate::rotation::{Retention, is_unanswered, left_active, left_to_delete};
 
 /// What would be done to a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +99,8 @@ fn of_one(
         foreseen.why.push(why);
         return foreseen;
     }
-    let grace = grace(vault);
-    foreseen.going = going(vault, credential, now, grace);
+    let retention = retention(vault);
+    foreseen.going = going(vault, credential, now, retention);
     foreseen.why = shared.to_vec();
     if credential.current().is_none() {
         foreseen.why.push("it has no key to open".to_owned());
@@ -116,8 +114,12 @@ fn of_one(
     }
     if rotates {
         foreseen.will = Will::Rotate;
-        // Without any grace, or where both places are taken, the key of today goes at once.
-        let current = credential.current().filter(|_| grace.is_zero());
+        // Without any grace, or where both places are taken, the key of today goes at once, unless a drill has
+        // shown that it opens.
+        let goes = |key: &&KeyState| {
+            retention.grace.is_zero() && (key.exercised.is_none() || retention.keep.is_zero())
+        };
+        let current = credential.current().filter(goes);
         foreseen.going.extend(current.map(|key| key.id.clone()));
     } else if is_unanswered(credential) || !foreseen.going.is_empty() {
         foreseen.will = Will::Tidy;
@@ -130,18 +132,12 @@ fn going(
     vault: &OpenVault<'_>,
     credential: &CredentialState,
     now: Timestamp,
-    grace: Duration,
+    retention: Retention,
 ) -> Vec<AccessKeyId> {
     let active = left_active(credential)
         .filter(|key| !settle::is_open(credential, vault, &key.id))
         .map(|key| key.id.clone());
     let mut going: Vec<AccessKeyId> = active.collect();
-    if left_to_delete(credential, now, grace) {
-        let over = credential.keys.iter().filter(|key| {
-            let since = key.deactivated.filter(|_| key.gone.is_none());
-            since.is_some_and(|since| since.plus(grace) <= now)
-        });
-        going.extend(over.map(|key| key.id.clone()));
-    }
+    going.extend(left_to_delete(credential, now, retention).map(|key| key.id.clone()));
     going
 }

@@ -8,7 +8,7 @@ use super::known::record_own;
 use super::open_vault::{OpenVault, key};
 use super::prove::Pending;
 use super::records;
-use super::rotate::{fail, fail_all, grace, still_ours};
+use super::rotate::{fail, fail_all, retention, still_ours};
 use super::rotated::{Occasion, Rotated};
 use super::settle::{self, Settled, Wanted};
 use super::settle_all::{TOGETHER, settle_all};
@@ -65,7 +65,7 @@ fn intend(
     let generation = sealing.header().generation;
     let wanted = Wanted {
         goal: Goal::Fresh(generation),
-        grace: grace(vault),
+        retention: retention(vault),
         // The claim is ours, unless another has taken it over or an incident is being closed.
         occasion: Occasion::Due,
     };
@@ -311,7 +311,7 @@ fn look_for(
     cloud.known.forget(&definition.name);
     let wanted = Wanted {
         goal: Goal::Settle,
-        grace: grace(vault),
+        retention: retention(vault),
         occasion: Occasion::Due,
     };
     match settle::settle(vault, cloud, &definition.name, wanted) {

@@ -2,6 +2,7 @@
 //! below, the world is behind ports, and words for people are made at the roof.
 
 mod anchor;
+mod assemble;
 mod change;
 mod claim;
 mod close;
@@ -9,6 +10,7 @@ mod credential;
 mod declare;
 mod doctor;
 mod documents;
+mod drill;
 mod due;
 mod enrolment;
 mod explain;
@@ -45,6 +47,7 @@ pub use close::{Closed, close};
 pub use credential::{NewCredential, add as add_credential};
 pub use doctor::{Finding, Level, Papers, SeenToken, papers, quorum, seen_tokens, untrusted};
 pub use documents::{Documents, documents, listed};
+pub use drill::{Drill, Drilled, drill};
 pub use enrolment::{Shown, Usual};
 pub use explain::explain;
 pub use export::{Exported, export, import};

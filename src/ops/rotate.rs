@@ -23,7 +23,7 @@ use crate::format::paths;
 use crate::ledger::{Event, Head, IncidentState};
 use crate::model::{AccessKeyId, Class, Failure, Name};
 use crate::ports::{Held, Notice, StoreError};
-use crate::rotation::Goal;
+use crate::rotation::{Goal, Retention};
 
 /// Rotates. One run at a time works on a vault.
 ///
@@ -144,9 +144,12 @@ fn renew(
     commit(vault, cloud, &compartment, generation, &proved, rotated)?;
     let wanted = Wanted {
         goal: Goal::Fresh(generation),
-        grace: match occasion.closing() {
-            Some(_) => Duration::ZERO,
-            None => grace(vault),
+        retention: match occasion.closing() {
+            Some(_) => Retention {
+                grace: Duration::ZERO,
+                ..retention(vault)
+            },
+            None => retention(vault),
         },
         occasion,
     };
@@ -205,7 +208,7 @@ fn ready(
     }
     let wanted = Wanted {
         goal: Goal::Settle,
-        grace: grace(vault),
+        retention: retention(vault),
         occasion,
     };
     let mut ready = Vec::with_capacity(within_reach.len());
@@ -222,8 +225,13 @@ fn ready(
     Ok(ready)
 }
 
-pub(super) fn grace(vault: &OpenVault<'_>) -> Duration {
-    Duration::from_secs(u64::from(vault.manifest().policy.grace_minutes) * 60)
+/// How long replaced keys stay, by the vault's policy.
+pub(super) fn retention(vault: &OpenVault<'_>) -> Retention {
+    let policy = &vault.manifest().policy;
+    Retention {
+        grace: Duration::from_secs(u64::from(policy.grace_minutes) * 60),
+        keep: Duration::from_secs(u64::from(policy.keep_proved_days()) * 24 * 3600),
+    }
 }
 
 /// Records that a credential failed, and goes on with the others. If that cannot be recorded, the run

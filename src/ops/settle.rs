@@ -15,7 +15,7 @@ use crate::ledger::{
 };
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::{AccessKeyInfo, CloudError, ProbeAnswer};
-use crate::rotation::{Goal, Spent, Step, Times, next_step};
+use crate::rotation::{Goal, Retention, Spent, Step, Times, next_step};
 
 /// More steps than any credential can need; a bug must not become a loop.
 const MOST_STEPS: usize = 32;
@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub goal: Goal,
-    pub grace: Duration,
+    pub retention: Retention,
     /// Whether it waits for another rotator. What that one has under way looks like what a dead one has left.
     pub occasion: Occasion<'a>,
 }
@@ -206,7 +206,7 @@ impl Waiting {
                 continue;
             };
             let listed = self.believed(listed);
-            let times = self.times(vault, cloud, wanted.grace, at);
+            let times = self.times(vault, cloud, wanted.retention, at);
             let step = next_step(&credential, &listed, wanted.goal, &times);
             let compartment = &credential.definition.compartment;
             let left = wanted.occasion.yields_to(vault, compartment);
@@ -229,14 +229,14 @@ impl Waiting {
         &self,
         vault: &OpenVault<'_>,
         cloud: &Cloud<'_>,
-        grace: Duration,
+        retention: Retention,
         listed: Timestamp,
     ) -> Times {
         let lag = cloud.timing.lag;
         let now = vault.world.clock.now();
         Times {
             now: listed,
-            grace,
+            retention,
             lag,
             // Entries may be from another station, with another clock: waiting has an end all the same.
             waited: self.since.is_some_and(|since| since.plus(lag) < now),

@@ -136,7 +136,7 @@ impl All<'_> {
             // A list that is a while old tells nothing of what came since.
             let times = Times {
                 now: at,
-                grace: self.wanted.grace,
+                retention: self.wanted.retention,
                 lag: cloud.timing.lag,
                 waited: false,
             };

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::due::{due_at, is_due, left_active_and_free, unsettled};
 use super::open_vault::OpenVault;
-use super::rotate::grace;
+use super::rotate::retention;
 use super::usage::alarms;
 use crate::incident;
 use crate::ledger::IncidentPhase;
 use crate::model::{Digest, Firmware, Name, Presence, Role, Timestamp, TokenIdentity};
 use crate::policy::{self, Access, Ending, Exposure, Panel};
+use crate::rotation::Retention;
 
 /// The state of a vault, for people and monitors.
 #[derive(Debug)]
@@ -106,6 +107,8 @@ pub struct CredentialStatus {
     pub user: String,
     /// The key that an opening gives, its generation, and since when.
     pub key: Option<(String, u64, Timestamp)>,
+    /// When an opening or a drill last showed that this key opens.
+    pub exercised: Option<Timestamp>,
     /// Whether the last rotation of it failed.
     pub failed: bool,
     /// How many replaced keys are still active, those that an incident holds aside.
@@ -235,6 +238,7 @@ fn credentials(vault: &OpenVault<'_>) -> Vec<CredentialStatus> {
         key: credential
             .current()
             .map(|key| (key.id.to_string(), key.generation, key.sealed)),
+        exercised: credential.current().and_then(|key| key.exercised),
         failed: credential.failed.is_some(),
         left_active: left_active_and_free(vault, credential).count(),
         unexplained_use: alarms
@@ -342,7 +346,12 @@ fn of_compartment(
             command: rotate,
         });
     }
-    let left = unsettled(vault, name, grace(vault) + A_DAY);
+    let Retention { grace, keep } = retention(vault);
+    let late = Retention {
+        grace: grace + A_DAY,
+        keep: keep + A_DAY,
+    };
+    let left = unsettled(vault, name, late);
     (!left.is_empty()).then(|| Attention {
         what: format!("a rotation of {name} left something to clear away"),
         command: format!("breakglass rotate --due {name}"),

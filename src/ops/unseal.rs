@@ -1,26 +1,19 @@
 //! Opening: the people, the quorum, the entry, and only then the secret. It needs no AWS.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::anchor;
+use super::assemble::{Purpose, counted, gather, hold_ceremony, names};
 use super::declare::{Declared, declare};
 use super::open_vault::OpenVault;
-use super::people::{self, Use};
-use super::records;
-use super::settle;
 use super::world::People;
-use crate::ceremony::{Ceremony, Collecting, Opening, Quorate};
+use crate::ceremony::Opening;
 use crate::format::dsse::Envelope;
-use crate::format::{
-    Custodian, EnrolledToken, GenerationHeader, Manifest, OpenedStatement, Participant, Record,
-    paths,
-};
+use crate::format::{OpenedStatement, Participant};
 use crate::ledger::{
     CredentialDefinition, Delivery, Event, Head, Impossible, JournalError, Recorded,
 };
-use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Role, Timestamp};
-use crate::ports::{KeyRequest, KeyUse, Notice};
+use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Timestamp};
+use crate::ports::Notice;
 use crate::secret::AccessKeySecret;
 
 /// What is to be opened, and why.
@@ -61,12 +54,6 @@ pub struct Unsealed {
 /// How many bytes of names an entry of the ledger has room for (64 KiB) beside everything else in it.
 const NAMES_MAX: usize = 60_000;
 
-/// A record that is to be opened, found good.
-struct Wanted {
-    definition: CredentialDefinition,
-    record: Record,
-}
-
 /// Opens credentials. The incident, the intent and every refusal stand in the ledger before they are
 /// told; the opening itself before anything is decrypted.
 ///
@@ -106,7 +93,11 @@ fn in_entry(name: &Name) -> usize {
 }
 
 /// A refusal is an entry, too, and is recorded before it is told.
-fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -> Failure {
+pub(super) fn refuse(
+    vault: &mut OpenVault<'_>,
+    incident: Option<Name>,
+    failure: Failure,
+) -> Failure {
     let failure = match &incident {
         Some(name) => stays_declared(name, failure),
         None => failure,
@@ -170,15 +161,11 @@ fn attempt(
         names(&wanted),
         declared.expires
     )));
-    let ceremony = hold_ceremony(vault, headers, &declared, wanted.len(), operator)?;
-    if !vault.manifest().policy.allow_no_touch && !ceremony.has_touch() {
-        return Err(Failure::new(
-            Class::Refused,
-            "no-touch",
-            "nobody's token proved a touch, and the policy demands one",
-            "nothing was opened",
-        ));
-    }
+    let purpose = Purpose {
+        incident: Some(&declared.name),
+        text: format!("open {}", counted(wanted.len())),
+    };
+    let ceremony = hold_ceremony(vault, headers, &purpose, operator)?;
     let definitions: Vec<CredentialDefinition> =
         wanted.iter().map(|one| one.definition.clone()).collect();
     let openings = ceremony.unlock(wanted.into_iter().map(|one| one.record).collect())?;
@@ -199,145 +186,6 @@ fn attempt(
     })
 }
 
-fn names(wanted: &[Wanted]) -> String {
-    let names: Vec<&str> = wanted
-        .iter()
-        .map(|one| one.definition.name.as_str())
-        .collect();
-    match names.as_slice() {
-        [first, .., last] if names.len() > 4 => {
-            format!("{} credentials ({first} … {last})", names.len())
-        }
-        all => all.join(", "),
-    }
-}
-
-type Headers = Vec<(GenerationHeader, Manifest)>;
-
-/// The newest record of every credential and the header of every generation among them, checked against
-/// the ledger.
-fn gather(vault: &OpenVault<'_>, names: &[Name]) -> Result<(Vec<Wanted>, Headers), Failure> {
-    let mut wanted: Vec<Wanted> = Vec::with_capacity(names.len());
-    let mut headers: BTreeMap<(Name, u64), (GenerationHeader, Manifest)> = BTreeMap::new();
-    for name in names {
-        if wanted.iter().any(|one| one.definition.name == *name) {
-            continue;
-        }
-        let credential = settle::credential(vault, name)?;
-        let definition = credential.definition.clone();
-        let current = credential.current().ok_or_else(|| nothing_sealed(name))?;
-        let path = paths::record(&definition.compartment, current.generation, name);
-        let envelope = records::read_document::<Record>(vault, &path)?;
-        if envelope.digest() != current.record {
-            return Err(records::misplaced(&path));
-        }
-        let record = records::check_record(vault, &envelope, &definition, current.generation)
-            .map_err(|error| records::of_document(&path, error))?;
-        let place = (definition.compartment.clone(), current.generation);
-        if let std::collections::btree_map::Entry::Vacant(vacant) = headers.entry(place) {
-            let header = records::read_header(vault, &definition.compartment, current.generation)?;
-            let manifest = vault.chain.of_digest(&header.manifest).cloned();
-            let manifest = manifest.ok_or_else(|| records::misplaced(&path))?;
-            vacant.insert((header, manifest));
-        }
-        wanted.push(Wanted { definition, record });
-    }
-    Ok((wanted, headers.into_values().collect()))
-}
-
-fn nothing_sealed(name: &Name) -> Failure {
-    Failure::new(
-        Class::Refused,
-        "nothing-sealed",
-        format!("{name} has no sealed key that could be opened"),
-        "nothing was opened",
-    )
-    .hint("breakglass rotate, on the rotator")
-    .hint(format!("breakglass credential show {name}"))
-}
-
-/// Collects contributions until both roles have a quorum.
-fn hold_ceremony(
-    vault: &mut OpenVault<'_>,
-    headers: Headers,
-    declared: &Declared,
-    count: usize,
-    operator: People<'_>,
-) -> Result<Ceremony<Quorate>, Failure> {
-    let purpose = format!(
-        "open {count} credential{}",
-        if count == 1 { "" } else { "s" }
-    );
-    let mut ceremony = Ceremony::new(vault.manifest().clone(), headers)?;
-    while let Some((role, missing)) = ceremony.wanted() {
-        contribute(
-            vault,
-            &mut ceremony,
-            declared,
-            (role, missing),
-            &purpose,
-            operator,
-        )?;
-    }
-    vault.world.tokens.let_go();
-    ceremony.quorate().map_err(|_| {
-        Failure::new(
-            Class::Bug,
-            "bug",
-            "the ceremony has no quorum",
-            "nothing was opened",
-        )
-    })
-}
-
-fn contribute(
-    vault: &mut OpenVault<'_>,
-    ceremony: &mut Ceremony<Collecting>,
-    declared: &Declared,
-    (role, missing): (Role, usize),
-    purpose: &str,
-    operator: People<'_>,
-) -> Result<(), Failure> {
-    let manifest = vault.manifest().clone();
-    let candidates: Vec<(&Custodian, &EnrolledToken)> = ceremony
-        .candidates()
-        .iter()
-        .filter_map(|id| manifest.token(id))
-        .collect();
-    let turn = people::turn(role, missing, purpose, &candidates);
-    let people::Found { id, mut token } =
-        people::await_one(vault.world, &candidates, &turn, KeyUse::Seal, operator)?;
-    let Some((custodian, enrolled)) = manifest.token(&id) else {
-        return Err(crate::ceremony::NotTaken::NotSealedTo.into());
-    };
-    anchor::check(vault, enrolled, token.as_mut(), operator)?;
-    let operations = ceremony.operations(&id)?;
-    let requests: Vec<KeyRequest<'_>> = operations.iter().map(people::request).collect();
-    let by = Use {
-        custodian: &custodian.name,
-        role: custodian.role,
-        purpose,
-    };
-    let (journal, clock) = (&mut vault.journal, vault.world.clock);
-    let mut on_wrong = |error: &crate::ports::TokenError| {
-        let failure = Failure::from(error.clone());
-        let event = Event::Refused {
-            incident: Some(declared.name.clone()),
-            code: failure.code.to_owned(),
-            what: failure.what.chars().take(300).collect(),
-        };
-        Ok(journal.record(clock.now(), event)?)
-    };
-    let replies = people::perform(token.as_mut(), &by, operator, &mut on_wrong, &requests)?;
-    let (answers, _) = people::sort(replies);
-    ceremony.contribute(&id, &answers)?;
-    operator.notice(Notice::Step(format!(
-        "{} ({}) contributed",
-        custodian.name, custodian.role
-    )));
-    Ok(())
-}
-
 /// States the opening of each credential, signed by its witness; records all of them; then decrypts.
 fn release(
     vault: &mut OpenVault<'_>,
@@ -355,7 +203,7 @@ fn release(
 }
 
 /// How often others may add to the ledger between stating and recording an opening.
-const RACES: u32 = 100;
+pub(super) const RACES: u32 = 100;
 
 /// The statements stand on one head of the ledger and are recorded on that head: what a rotation did
 /// meanwhile is seen, and a key that is no longer in force is not handed out.
@@ -386,7 +234,7 @@ fn record_openings(
 
 /// The ledger does not take the opening: between the first look and the last touch the key was replaced,
 /// or its incident closed.
-fn overtaken(reason: &Impossible) -> Failure {
+pub(super) fn overtaken(reason: &Impossible) -> Failure {
     Failure::new(
         Class::Refused,
         "overtaken",

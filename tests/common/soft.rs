@@ -355,6 +355,7 @@ pub fn manifest(people: &[Person], thresholds: [u8; 3]) -> Manifest {
             rotate_days: 30,
             max_lease_minutes: 240,
             grace_minutes: 60,
+            keep_proved_days: None,
             min_firmware: Firmware(5, 7, 0),
             allow_pin_once: false,
             attestation_roots: vec![root()],

@@ -10,6 +10,7 @@ mod scene;
 
 mod alone;
 mod delivery;
+mod drill;
 mod leases;
 mod life;
 mod log;

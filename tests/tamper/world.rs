@@ -336,6 +336,7 @@ impl Safe {
                 rotate_days: 30,
                 max_lease_minutes: 240,
                 grace_minutes: 60,
+                keep_proved_days: None,
                 min_firmware: breakglass::model::Firmware(5, 7, 0),
                 allow_pin_once: false,
                 attestation_roots: Vec::new(),

@@ -85,6 +85,7 @@ fn founding(init: Init) -> Result<Founding, Failure> {
             rotate_days: init.rotate_days,
             max_lease_minutes: init.max_lease,
             grace_minutes: init.grace,
+            keep_proved_days: Some(init.keep_proved),
             min_firmware: init.min_firmware,
             allow_pin_once: init.allow_pin_once,
             attestation_roots: roots::read(&init.roots.attestation_root)?,

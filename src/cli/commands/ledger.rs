@@ -6,7 +6,7 @@ use super::join;
 use crate::cli::app::App;
 use crate::cli::args::Ledger;
 use crate::cli::{output, render};
-use crate::format::OpenedStatement;
+use crate::format::{DrilledStatement, OpenedStatement, Participant};
 use crate::ledger::{Completeness, Event, Verified};
 use crate::model::{Class, Failure};
 use crate::ops::{self, LedgerReport, LoggedEntry};
@@ -204,24 +204,30 @@ fn log(app: &App, entries: &[LoggedEntry]) {
     output::text(&render::table(&rows));
 }
 
+fn people(participants: &[Participant]) -> String {
+    let people = participants
+        .iter()
+        .map(|p| format!("{} ({})", p.custodian, p.role));
+    people.collect::<Vec<_>>().join(" and ")
+}
+
 /// What is particular to an entry, in a few words.
 fn words(event: &Event) -> String {
     match event {
         Event::Opened { statement } => match statement.document::<OpenedStatement>() {
             Ok(opened) => {
-                let people: Vec<String> = opened
-                    .participants
-                    .iter()
-                    .map(|p| format!("{} ({})", p.custodian, p.role))
-                    .collect();
+                let by = people(&opened.participants);
                 format!(
-                    "{} {} by {} in {}: {}",
-                    opened.credential,
-                    opened.access_key,
-                    people.join(" and "),
-                    opened.incident,
-                    opened.reason
+                    "{} {} by {by} in {}: {}",
+                    opened.credential, opened.access_key, opened.incident, opened.reason
                 )
+            }
+            Err(error) => error.to_string(),
+        },
+        Event::Drilled { statement } => match statement.document::<DrilledStatement>() {
+            Ok(drilled) => {
+                let by = people(&drilled.participants);
+                format!("{} {} by {by}", drilled.credential, drilled.access_key)
             }
             Err(error) => error.to_string(),
         },

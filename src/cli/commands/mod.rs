@@ -6,6 +6,7 @@ mod close;
 mod copies;
 mod credential;
 mod doctor;
+mod drill;
 mod export;
 mod generated;
 mod init;
@@ -80,6 +81,10 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
             }
         }
         Command::Unseal(unseal) => unseal::run(&app, unseal),
+        Command::Drill {
+            credentials,
+            compartment,
+        } => drill::run(&app, credentials, compartment.as_ref()),
         Command::Close { incident } => close::run(&app, incident),
         Command::Status { metrics } => status::run(&app, metrics.metrics.as_deref()),
         Command::Doctor => doctor::run(&app),

@@ -52,6 +52,7 @@ pub fn usual(attestation_roots: Vec<Certificate>) -> Policy {
         rotate_days: 30,
         max_lease_minutes: 240,
         grace_minutes: 0,
+        keep_proved_days: None,
         min_firmware: Firmware(5, 7, 0),
         allow_pin_once: false,
         attestation_roots,

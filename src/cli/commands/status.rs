@@ -89,10 +89,7 @@ fn text(status: &Status, copies: &[Copy]) -> String {
         }
     }
     for credential in &status.credentials {
-        let words = match &credential.key {
-            Some((key, generation, _)) => format!("{key}, generation {generation}"),
-            None => "no sealed key".to_owned(),
-        };
+        let words = credential_text(credential);
         rows.push(vec![format!("credential {}", credential.name), words]);
     }
     for incident in &status.incidents {
@@ -114,6 +111,17 @@ fn text(status: &Status, copies: &[Copy]) -> String {
     }
     text.push_str(&render::table(&rows));
     text
+}
+
+fn credential_text(credential: &ops::CredentialStatus) -> String {
+    let Some((key, generation, _)) = &credential.key else {
+        return "no sealed key".to_owned();
+    };
+    let opens = match credential.exercised {
+        Some(time) => format!("shown to open at {time}"),
+        None => "never shown to open".to_owned(),
+    };
+    format!("{key}, generation {generation}, {opens}")
 }
 
 /// Who can open what is sealed for others than the manifest in force names, and who still could.
@@ -206,6 +214,7 @@ fn document(status: &Status, copies: &[Copy]) -> serde_json::Value {
             "account": credential.account,
             "user": credential.user,
             "key": credential.key,
+            "exercised": credential.exercised,
         })).collect::<Vec<_>>(),
         "incidents": status.incidents.iter().map(|incident| serde_json::json!({
             "name": incident.name,

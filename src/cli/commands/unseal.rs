@@ -61,27 +61,26 @@ fn open(
 fn chosen(vault: &OpenVault<'_>, unseal: &Unseal) -> Result<Vec<Name>, Failure> {
     let mut names = unseal.credentials.clone();
     if let Some(compartment) = &unseal.compartment {
-        let members: Vec<Name> = vault
-            .state()
-            .members(compartment)
-            .map(|c| c.definition.name.clone())
-            .collect();
-        if members.is_empty() {
-            return Err(Failure::new(
-                Class::Refused,
-                "empty-compartment",
-                format!("there is no credential in a compartment {compartment}"),
-                "nothing was opened",
-            )
-            .hint("breakglass credential list"));
-        }
-        names.extend(
-            members
-                .into_iter()
-                .filter(|name| !unseal.credentials.contains(name)),
-        );
+        let members = members(vault, compartment)?.into_iter();
+        names.extend(members.filter(|name| !unseal.credentials.contains(name)));
     }
     Ok(names)
+}
+
+/// The credentials of a compartment.
+pub fn members(vault: &OpenVault<'_>, compartment: &Name) -> Result<Vec<Name>, Failure> {
+    let members = vault.state().members(compartment);
+    let members: Vec<Name> = members.map(|c| c.definition.name.clone()).collect();
+    if members.is_empty() {
+        return Err(Failure::new(
+            Class::Refused,
+            "empty-compartment",
+            format!("there is no credential in a compartment {compartment}"),
+            "nothing was opened",
+        )
+        .hint("breakglass credential list"));
+    }
+    Ok(members)
 }
 
 /// What was asked for, or the user's shell.

@@ -10,6 +10,7 @@ MANIFEST = "application/vnd.breakglass.manifest.v1+json"
 GENERATION = "application/vnd.breakglass.generation.v1+json"
 RECORD = "application/vnd.breakglass.record.v1+json"
 OPENED = "application/vnd.breakglass.opened.v1+json"
+DRILLED = "application/vnd.breakglass.drilled.v1+json"
 
 SHAPE = shape.record(
     payloadType=shape.string,

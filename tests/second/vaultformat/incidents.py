@@ -52,6 +52,14 @@ class Incidents:
         need(not (incident.closing or incident.closed), "history", "opened in a closed incident")
         need(body["credential"] in incident.credentials, "history", "not declared for it")
         need(body["expires"] == incident.expires, "history", "another lease than the incident's")
+        self.witnessed(said, joined)
+        need(said.envelope.payload not in self.statements, "history", "it stands there already")
+        self.statements.add(said.envelope.payload)
+        incident.opened.append((body["credential"], body["access_key"]))
+
+    def witnessed(self, said, joined):
+        """The key that a statement is about."""
+        body = said.body
         credential = self.credential(body["credential"])
         key = credential.keys.get(body["access_key"])
         usable = key and (key.in_force or (joined and key.committed))
@@ -63,9 +71,17 @@ class Incidents:
         need(known, "history", "on a head that this ledger never had")
         _participants(body["participants"])
         said.check_signed(key.witness)
-        need(said.envelope.payload not in self.statements, "history", "it stands there already")
-        self.statements.add(said.envelope.payload)
-        incident.opened.append((body["credential"], body["access_key"]))
+        return key
+
+    def on_drill_intended(self, event):
+        for name in event["credentials"]:
+            self.credential(name)
+
+    def on_drilled(self, event, joined=None):
+        """`joined` is the ledger that it is carried over from."""
+        said = statement.of_drill(event["statement"])
+        need(said.body["vault"] == self.chain.fingerprint, "history", "a statement of another vault")
+        self.witnessed(said, joined)
 
     def on_delivered(self, event):
         incident = self.incident(event["incident"])

@@ -39,8 +39,8 @@ class Joined:
         other.next = event["index"] + 1
         name, inner = event["entry"]["event"]
         other.carried.append((event["index"], event["entry"]["time"], name, inner))
-        if name == "opened":
-            self.on_opened(inner, other)
+        if name in ("opened", "drilled"):
+            getattr(self, "on_" + name)(inner, other)
             return
         if name == "opening-intended" and inner["incident"] in self.incidents:
             self.incidents[inner["incident"]].open_again()

@@ -31,7 +31,8 @@ SHAPE = shape.record(
     previous=shape.maybe(text.digest),
     created=text.time,
     nonce=text.from_base64,
-    policy=shape.record(
+    policy=shape.record_with(
+        {"keep_proved_days": WORD},
         allow_no_touch=shape.boolean,
         rotate_days=WORD,
         max_lease_minutes=WORD,
@@ -87,6 +88,7 @@ def check_sound(manifest):
     need(1 <= policy["rotate_days"] <= 365, "unsound", "rotate_days")
     need(1 <= policy["max_lease_minutes"] <= 10080, "unsound", "max_lease_minutes")
     need(policy["grace_minutes"] <= 43200, "unsound", "grace_minutes")
+    need(policy.get("keep_proved_days", 0) <= 365, "unsound", "keep_proved_days")
     need(len(body["nonce"]) == 16, "unsound", "the nonce has 16 bytes")
 
 

@@ -20,7 +20,7 @@ import zipfile
 from . import envelope, pkcs11, report, text
 from .fault import Fault, need
 from .opening import Opening
-from .statement import Statement
+from .statement import OPENED, Statement
 from .vault import Vault
 
 ROLES = {"ic": "Incident Commander", "bgo": "Break-Glass Operator"}
@@ -192,7 +192,8 @@ def _state(opening, secrets, options):
 def check_statement(options):
     """That whoever wrote the statement held the secrets of both roles, and what it says."""
     found = trusted(options)
-    said = Statement(envelope.parse(pathlib.Path(options.file).read_bytes(), envelope.OPENED))
+    signed = envelope.parse(pathlib.Path(options.file).read_bytes(), envelope.OPENED)
+    said = Statement(signed, OPENED)
     body = said.body
     need(body["vault"] == found.chain.fingerprint, "place", "a statement of another vault")
     keys = found.state.credential(body["credential"]).keys

@@ -52,12 +52,19 @@ def parse(data, kind):
 
 def record(**types):
     """An object of exactly these fields. A name that Python reserves has a _ behind it."""
+    return record_with({}, **types)
+
+
+def record_with(maybe_there, **types):
+    """The same, with fields that may be left out."""
     types = {key.rstrip("_"): kind for key, kind in types.items()}
+    every = {**types, **maybe_there}
 
     def read(value):
         need(isinstance(value, dict), "form", "an object is wanted")
-        need(value.keys() == types.keys(), "form", f"fields {sorted(value)}, not {sorted(types)}")
-        return {key: kind(value[key]) for key, kind in types.items()}
+        fits = types.keys() <= value.keys() <= every.keys()
+        need(fits, "form", f"fields {sorted(value)}, not {sorted(types)}")
+        return {key: kind(value[key]) for key, kind in every.items() if key in value}
 
     return read
 

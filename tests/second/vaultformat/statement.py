@@ -1,9 +1,17 @@
-"""The statement of an opening (section 7)."""
+"""What a record's witness states: an opening (section 7), a drill (section 8)."""
 
 from . import envelope, keys, shape, text
 from .fault import need
 
-SHAPE = shape.record(
+PARTICIPANTS = shape.several(
+    shape.record(
+        role=shape.one_of("ic", "bgo", "so"),
+        custodian=text.name,
+        token=text.digest,
+        presence=shape.one_of("none", "touch"),
+    )
+)
+OPENED = shape.record(
     vault=text.digest,
     incident=text.name,
     reason=text.reason,
@@ -11,25 +19,29 @@ SHAPE = shape.record(
     compartment=text.name,
     generation=shape.number,
     access_key=text.access_key,
-    participants=shape.several(
-        shape.record(
-            role=shape.one_of("ic", "bgo", "so"),
-            custodian=text.name,
-            token=text.digest,
-            presence=shape.one_of("none", "touch"),
-        )
-    ),
+    participants=PARTICIPANTS,
     ledger_size=shape.number,
     ledger_root=text.digest,
     opened=text.time,
     expires=text.time,
 )
+DRILLED = shape.record(
+    vault=text.digest,
+    credential=text.name,
+    compartment=text.name,
+    generation=shape.number,
+    access_key=text.access_key,
+    participants=PARTICIPANTS,
+    ledger_size=shape.number,
+    ledger_root=text.digest,
+    drilled=text.time,
+)
 
 
 class Statement:
-    def __init__(self, signed):
+    def __init__(self, signed, kind):
         self.envelope = signed
-        self.body = shape.parse(signed.payload, SHAPE)
+        self.body = shape.parse(signed.payload, kind)
 
     def check_signed(self, witness):
         """One signature, by the witness of the record."""
@@ -40,5 +52,10 @@ class Statement:
 
 
 def of(plain):
-    """From JSON's values of an envelope, already of its shape."""
-    return Statement(envelope.of(plain, envelope.OPENED))
+    """The statement of an opening, from JSON's values of an envelope, already of its shape."""
+    return Statement(envelope.of(plain, envelope.OPENED), OPENED)
+
+
+def of_drill(plain):
+    """The same of a drill."""
+    return Statement(envelope.of(plain, envelope.DRILLED), DRILLED)

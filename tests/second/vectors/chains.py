@@ -56,6 +56,7 @@ def _form(file):
         ("policy.allow_no_touch", 1, "allow_no_touch a number"),
         ("policy.rotate_days", 2**32, "rotate_days above 32 bits"),
         ("policy.more", 1, "an unknown field of the policy"),
+        ("policy.keep_proved_days", None, "keep_proved_days null"),
         ("thresholds.ic", 256, "a threshold above 8 bits"),
         ("thresholds.ceo", 1, "a threshold of an unknown role"),
         ("custodians.0.role", "ceo", "an unknown role"),
@@ -160,6 +161,7 @@ def _sound(file):
         ("max_lease_minutes", 0),
         ("max_lease_minutes", 10081),
         ("grace_minutes", 43201),
+        ("keep_proved_days", 366),
     ):
         unsound(f"{field} {value}", changed(plain, f"policy.{field}", value))
     unsound("a nonce of 15 bytes", changed(plain, "nonce", text.to_base64(bytes(15))))
@@ -169,6 +171,8 @@ def _sound(file):
 def _founding(file):
     plain = first()
     good(file, "founding: two people", signed(plain, ALICE, BOB))
+    kept = changed(plain, "policy.keep_proved_days", 365)
+    good(file, "founding: it is said how long a proved key is kept", signed(kept, ALICE, BOB))
     good(file, "founding: signed in another order", signed(plain, BOB, ALICE))
     many = world.People()
     good(

@@ -48,6 +48,8 @@ def _samples():
         "opening-intended": declared,
         "refused": {"incident": None, "code": "declined", "what": "declined at the terminal"},
         "opened": {"statement": envelope},
+        "drill-intended": {"credentials": ["deploy"]},
+        "drilled": {"statement": envelope},
         "delivered": {**incident, "credentials": ["deploy"], "how": {"child": {"program": "aws"}}},
         "released": {**incident, "exit": -1},
         "closing-intended": {**incident, "endpoint": "http://127.0.0.1:1"},

@@ -161,10 +161,24 @@ def statement(story, key="one", name="deploy", generation=1):
 
 
 def opened(plain, *witnesses):
-    signed = envelope.Envelope(envelope.OPENED, envelope.document(plain))
+    return "opened", {"statement": _witnessed(envelope.OPENED, plain, witnesses)}
+
+
+def drilled(plain, *witnesses):
+    return "drilled", {"statement": _witnessed(envelope.DRILLED, plain, witnesses)}
+
+
+def _witnessed(kind, plain, witnesses):
+    signed = envelope.Envelope(kind, envelope.document(plain))
     for witness in witnesses:
         WITNESSES[witness].sign_into(signed)
-    return "opened", {"statement": signed.plain()}
+    return signed.plain()
+
+
+def of_drill(plain):
+    """What a drill states, from what an opening does."""
+    kept = {key: value for key, value in plain.items() if key not in ("incident", "reason", "expires")}
+    return {("drilled" if key == "opened" else key): value for key, value in kept.items()}
 
 
 def told(made):
@@ -258,6 +272,7 @@ class _Cases:
         self.keys()
         self.incidents()
         self.statements()
+        self.drills()
         self.closing()
         joining.cases(self)
 
@@ -546,6 +561,32 @@ class _Cases:
             opened({**self.story.marks["statement"], "participants": officer}, "one"),
             by="station",
         )
+
+    def drills(self):
+        right = of_drill(self.story.marks["statement"])
+        # A commit of no drill in it: an incident is no part of one.
+        self.good("drill: intended", "committed", ("drill-intended", {"credentials": ["deploy"]}), by="station")
+        self.good("drill: one opens", "opened", drilled(right, "one"), by="station")
+        self.good("drill: stated twice", "opened", drilled(right, "one"), drilled(right, "one"), by="station")
+        self.bad("drill: of nobody", "committed", ("drill-intended", {"credentials": ["nobody"]}), by="station")
+        self.bad("drill: by another witness", "opened", drilled(right, "audit"), kind="signature")
+        self.bad("drill: by two witnesses", "opened", drilled(right, "one", "audit"), kind="signature")
+        self.bad("drill: by none", "opened", drilled(right), kind="signature")
+        self.bad("drill: of a key that is dead", "deactivated", drilled(right, "one"))
+        for field, value, what in (
+            ("vault", "5a" * 32, "another vault"),
+            ("credential", "nobody", "nobody"),
+            ("compartment", "prod", "another compartment"),
+            ("generation", 2, "another generation"),
+            ("access_key", KEYS["audit"], "another's key"),
+            ("ledger_root", "5a" * 32, "a head that never was"),
+            ("ledger_size", 1000, "a head that is not yet"),
+            ("participants", right["participants"][:1], "one person alone"),
+        ):
+            self.bad(f"drill: {what}", "opened", drilled({**right, field: value}, "one"))
+        self.bad("drill: an unknown field", "opened", drilled({**right, "more": 1}, "one"), kind="form")
+        opening = _witnessed(envelope.OPENED, self.story.marks["statement"], ["one"])
+        self.bad("drill: the statement of an opening", "opened", ("drilled", {"statement": opening}), kind="form")
 
     def closing(self):
         closed = incident("incident-closed")
