@@ -912,6 +912,7 @@ fn a_failure_is_forgotten_when_the_old_key_goes_and_the_new_one_is_in_force() {
     let gone = [
         of_key(deactivated, "deploy", 1),
         of_key(deleted, "deploy", 1),
+        of_key(missing, "deploy", 1),
     ];
     // The new key is in force, and only the old one's end had failed.
     let mut rotated_again = with(&rotated(), [begun(2)]);

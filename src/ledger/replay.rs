@@ -310,7 +310,10 @@ impl VaultState {
                 let key = self.key(credential, key)?;
                 key.unexplained = key.unexplained.max(Some(*used));
             }
-            Event::KeyMissing { credential, key } => self.key(credential, key)?.gone = Some(time),
+            Event::KeyMissing { credential, key } => {
+                self.key(credential, key)?.gone = Some(time);
+                self.caught_up(credential);
+            }
             Event::KeyRefused {
                 credential, key, ..
             } => {
