@@ -51,6 +51,7 @@ impl Event {
                 | Self::OpeningIntended { .. }
                 | Self::Refused { .. }
                 | Self::Opened { .. }
+                | Self::SessionsIntended { .. }
                 | Self::Delivered { .. }
                 | Self::Released { .. }
         )

@@ -446,6 +446,7 @@ pub fn delivered(
         incident: unsealed.incident.clone(),
         credentials,
         how,
+        sessions: Vec::new(),
     };
     vault.journal.record(vault.world.clock.now(), event)?;
     vault.remember()
