@@ -3,8 +3,10 @@
 mod app;
 mod args;
 mod child;
+mod child_env;
 mod commands;
 pub mod config;
+mod credential_args;
 pub mod escape;
 mod fold;
 mod harden;
@@ -13,6 +15,7 @@ mod metrics;
 mod output;
 mod progress;
 mod render;
+mod session_file;
 mod signals;
 pub mod terminal;
 pub mod touch;

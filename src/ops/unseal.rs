@@ -16,9 +16,7 @@ use crate::format::{
     Custodian, EnrolledToken, GenerationHeader, Manifest, OpenedStatement, Participant, Record,
     paths,
 };
-use crate::ledger::{
-    CredentialDefinition, Delivery, Event, Head, Impossible, JournalError, Recorded,
-};
+use crate::ledger::{CredentialDefinition, Event, Head, Impossible, JournalError, Recorded};
 use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Role, Timestamp};
 use crate::ports::{KeyRequest, KeyUse, Notice};
 use crate::secret::AccessKeySecret;
@@ -106,7 +104,11 @@ fn in_entry(name: &Name) -> usize {
 }
 
 /// A refusal is an entry, too, and is recorded before it is told.
-fn refuse(vault: &mut OpenVault<'_>, incident: Option<Name>, failure: Failure) -> Failure {
+pub(super) fn refuse(
+    vault: &mut OpenVault<'_>,
+    incident: Option<Name>,
+    failure: Failure,
+) -> Failure {
     let failure = match &incident {
         Some(name) => stays_declared(name, failure),
         None => failure,
@@ -426,30 +428,6 @@ fn state_openings(
         ));
     }
     Ok(statements)
-}
-
-/// Records where the opened credentials go, before they go there.
-///
-/// # Errors
-/// [`Failure`]; they must not be handed over then.
-pub fn delivered(
-    vault: &mut OpenVault<'_>,
-    unsealed: &Unsealed,
-    how: Delivery,
-) -> Result<(), Failure> {
-    let credentials = unsealed
-        .credentials
-        .iter()
-        .map(|one| one.definition.name.clone())
-        .collect();
-    let event = Event::Delivered {
-        incident: unsealed.incident.clone(),
-        credentials,
-        how,
-        sessions: Vec::new(),
-    };
-    vault.journal.record(vault.world.clock.now(), event)?;
-    vault.remember()
 }
 
 /// Records that the holding process let go.

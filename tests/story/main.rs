@@ -16,6 +16,7 @@ mod log;
 mod opening;
 mod people;
 mod rivals;
+mod sessions;
 mod stations;
 mod watch;
 

@@ -18,6 +18,7 @@ mod plan;
 mod plan_json;
 mod policy;
 mod profiles;
+mod roles;
 mod roots;
 mod rotate;
 mod safe;
