@@ -15,6 +15,7 @@ mod metrics;
 mod output;
 mod progress;
 mod render;
+mod revoke;
 mod session_file;
 mod signals;
 pub mod terminal;

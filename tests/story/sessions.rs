@@ -313,6 +313,46 @@ fn a_session_that_ends_before_the_lease_says_how_to_get_the_next() {
 }
 
 #[test]
+fn closing_tells_what_outlives_it_and_how_to_end_that() {
+    let scene = two();
+    opened(&scene, &["--role", "home"], &["true"]).ended(0);
+    let incident = incident(&scene);
+    let delivered = log::of(&scene, "delivered")[0]["sessions"][0].clone();
+    let seen = scene.run(&["close", &incident]).ended(0);
+    for wanted in [
+        "sessions of arn:aws:iam::123456789012:role/breakglass/access/open",
+        delivered["expires"].as_str().expect("a time"),
+        "in account 123456789012",
+    ] {
+        assert!(seen.text.contains(wanted), "{wanted}: {seen}");
+    }
+    let again = scene.run(&["--json", "close", &incident]).ended(0).json();
+    assert_eq!(again["closed-before"], true);
+    let [told] = again["sessions"].as_array().expect("a list").as_slice() else {
+        panic!("one role was used: {again}");
+    };
+    assert_eq!(told["role"], arn("123456789012", "open"));
+    let command = told["revoke"].as_str().expect("a command");
+    assert!(seen.text.contains(command), "{seen}");
+    let denied = log::of(&scene, "sessions-denied");
+    let before = denied.last().expect("denied")["before"].clone();
+    assert!(command.contains(&before.to_string()), "{command}");
+
+    // It is a command that AWS takes, of somebody who may.
+    let command = command.replacen("aws ", &format!("'{}' ", aws()), 1);
+    let kept = "iam get-role-policy --role-name open --policy-name breakglass-revoke-sessions";
+    let script = format!("{command} && '{}' {kept}", aws());
+    let ran = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .envs(scene.environment())
+        .env("AWS_PROFILE", "admin")
+        .output()
+        .expect("the AWS tool");
+    assert!(ran.status.success(), "{ran:?}");
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("aws:TokenIssueTime"));
+}
+
+#[test]
 fn roles_are_set_anew_and_taken_away() {
     let scene = two();
     let role = arn("123456789012", "open");
