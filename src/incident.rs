@@ -44,6 +44,21 @@ pub fn overdue(state: &VaultState, now: Timestamp) -> Vec<Name> {
         .collect()
 }
 
+/// What CloudTrail is to know the sessions of an incident by: their name and their source identity (STS API,
+/// "AssumeRole": 2 to 64 of letters, digits and `_ + = , . @ -`).
+pub fn session_name(incident: &Name) -> String {
+    let mut name = format!("breakglass-{incident}");
+    name.truncate(64);
+    name
+}
+
+/// How long a session of a role is asked for, where so much of the lease is left: the shortest that STS makes is
+/// a quarter of an hour, and an hour is the most that every role allows (`MaxSessionDuration`).
+pub fn session_length(left: Duration) -> Duration {
+    let seconds = left.as_secs().clamp(900, 3600);
+    Duration::from_secs(seconds)
+}
+
 /// What is still to be done to one key that was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outstanding<'a> {
@@ -89,6 +104,17 @@ mod tests {
             name(now, [0x1a, 0x2b]).unwrap().as_str(),
             "20261124-0307-1a2b"
         );
+    }
+
+    #[test]
+    fn a_session_is_named_by_its_incident_and_lasts_as_long_as_sts_and_every_role_allow() {
+        let name = |text: &str| session_name(&text.parse().unwrap());
+        assert_eq!(name("20261124-0307-1a2b"), "breakglass-20261124-0307-1a2b");
+        assert_eq!(name(&"x".repeat(64)).len(), 64);
+        for (left, asked) in [(0, 900), (900, 900), (901, 901), (3600, 3600), (3601, 3600)] {
+            let length = session_length(Duration::from_secs(left));
+            assert_eq!(length, Duration::from_secs(asked));
+        }
     }
 
     #[test]

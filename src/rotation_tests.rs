@@ -46,6 +46,7 @@ fn key(text: &str, generation: u64, proved: bool) -> KeyState {
 
 fn credential(keys: Vec<KeyState>, intent: Option<&[&str]>) -> CredentialState {
     CredentialState {
+        roles: Vec::new(),
         definition: CredentialDefinition {
             name: "deploy".parse().unwrap(),
             compartment: "prod".parse().unwrap(),

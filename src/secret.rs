@@ -14,6 +14,10 @@ pub const PIN_MAX: usize = 255;
 /// The longest secret access key that is sealed, in bytes: the padded plaintext less its length prefix.
 pub const ACCESS_KEY_SECRET_MAX: usize = 126;
 
+/// The longest session token that is taken, in bytes. AWS sets no limit and makes fewer than 4,096 as a rule (STS
+/// API reference, `Credentials`).
+pub const SESSION_TOKEN_MAX: usize = 16_384;
+
 macro_rules! secret_bytes {
     ($(#[$doc:meta])* $name:ident, $len:expr) => {
         $(#[$doc])*
@@ -191,6 +195,56 @@ impl AccessKeySecret {
     }
 }
 
+/// The token of an STS session: 1 to [`SESSION_TOKEN_MAX`] bytes of printable ASCII without quotes and
+/// backslashes (AWS makes base64).
+pub struct SessionToken(SecretBox<SessionTokenBuffer>);
+
+#[derive(Zeroize)]
+struct SessionTokenBuffer {
+    bytes: [u8; SESSION_TOKEN_MAX],
+    len: usize,
+}
+
+/// The bytes are no session token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a session token (1 to {SESSION_TOKEN_MAX} printable characters)")]
+pub struct NotASessionToken;
+
+impl SessionToken {
+    /// Copies `bytes`, which the caller wipes.
+    ///
+    /// # Errors
+    /// [`NotASessionToken`] where a reply was cut off or garbled.
+    pub fn new(bytes: &[u8]) -> Result<Self, NotASessionToken> {
+        let plain = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'\'');
+        if !(1..=SESSION_TOKEN_MAX).contains(&bytes.len()) || !bytes.iter().all(plain) {
+            return Err(NotASessionToken);
+        }
+        Ok(Self(SecretBox::init_with_mut(
+            |buffer: &mut SessionTokenBuffer| {
+                buffer.bytes[..bytes.len()].copy_from_slice(bytes);
+                buffer.len = bytes.len();
+            },
+        )))
+    }
+
+    /// The token, for the request or the child that needs it.
+    pub fn expose(&self) -> &str {
+        let buffer = self.0.expose_secret();
+        // Only printable ASCII gets in.
+        std::str::from_utf8(&buffer.bytes[..buffer.len]).unwrap_or_default()
+    }
+}
+
+impl Default for SessionTokenBuffer {
+    fn default() -> Self {
+        Self {
+            bytes: [0; SESSION_TOKEN_MAX],
+            len: 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,5 +269,29 @@ mod tests {
         assert!(AccessKeySecret::new(&[b'x'; 127]).is_err());
         assert!(AccessKeySecret::new(b"0123456789abcdef\n").is_err());
         assert!(AccessKeySecret::new(&[b'x'; 126]).is_ok());
+    }
+
+    #[test]
+    fn a_session_token_is_taken_whole_or_not_at_all() {
+        let longest = [b'x'; SESSION_TOKEN_MAX];
+        assert_eq!(
+            SessionToken::new(b"IQoJb3JpZ2lu/+==").map(|token| token.expose().to_owned()),
+            Ok("IQoJb3JpZ2lu/+==".to_owned())
+        );
+        assert_eq!(
+            SessionToken::new(&longest).map(|token| token.expose().len()),
+            Ok(SESSION_TOKEN_MAX)
+        );
+        for bad in [
+            &b""[..],
+            b"two words",
+            b"a\nb",
+            b"a\"b",
+            b"a\\b",
+            b"a'b",
+            &[longest.as_slice(), b"x"].concat(),
+        ] {
+            assert!(SessionToken::new(bad).is_err());
+        }
     }
 }

@@ -5,12 +5,14 @@ mod aws;
 
 use std::time::Duration;
 
-use aws::{Lane, ROTATOR, Server, user};
+use aws::{EXTERNAL_ID, Lane, ROTATOR, Server, user};
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::{BehaviorVersion, Region};
 use breakglass::aws::{Aws, AwsSettings};
+use breakglass::model::AccessRole;
 use breakglass::ports::{
     AccessKeys, Clock, CloudError, IamUser, KeyProof, NewAccessKey, ProbeAnswer, ProofAnswer,
+    RoleSession, RoleSessions, SessionWish,
 };
 use breakglass::system::SystemClock;
 
@@ -124,4 +126,92 @@ fn a_session_outlives_its_key_until_it_is_denied() {
     );
     server.files_with("next", &text);
     assert!(server.as_profile("next").list(&deploy()).is_ok());
+}
+
+const ELSEWHERE: &str = "210987654321";
+
+/// A session of a role in the other account, made with the key, or AWS's words.
+fn assumed(
+    aws: &Aws,
+    key: &NewAccessKey,
+    role: &str,
+    external_id: Option<&str>,
+    (name, seconds): (&str, u64),
+) -> Result<RoleSession, CloudError> {
+    let arn = format!("arn:aws:iam::{ELSEWHERE}:role/breakglass/access/{role}");
+    let role = AccessRole {
+        profile: "prod".parse().expect("a name"),
+        arn: arn.parse().expect("an ARN"),
+        external_id: external_id.map(|id| id.parse().expect("an external id")),
+    };
+    aws.assume(&SessionWish {
+        key: &key.id,
+        secret: &key.secret,
+        role: &role,
+        name,
+        lasts: Duration::from_secs(seconds),
+    })
+}
+
+fn words(answer: Result<RoleSession, CloudError>) -> String {
+    match answer {
+        Ok(session) => panic!("a session was made: {}", session.key),
+        Err(error @ CloudError::Role { .. }) => error.to_string(),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_key_becomes_a_session_of_a_role_in_another_account() {
+    let options = ["--accounts", ELSEWHERE, "--access-roles"];
+    let server = Server::start(Lane::Ministack, "deploy-emergency", &options);
+    let rotator = server.as_profile(ROTATOR);
+    let key = rotator.create(&deploy()).expect("a key");
+    // The one that asks has no credentials of its own.
+    let aws = Aws::connect(AwsSettings {
+        endpoint: Some(server.endpoint()),
+        ..server.settings("nobody")
+    });
+    let aws = aws.expect("connect sends nothing");
+    let usual = ("breakglass-20261124-0300-1a2b", 3600);
+
+    let begun = SystemClock.now();
+    let session = assumed(&aws, &key, "open", None, usual)
+        .unwrap_or_else(|error| panic!("no session: {error}"));
+    let lasts = begun.until(session.expires).as_secs();
+    assert!((3590..3700).contains(&lasts), "{lasts}");
+    let text = format!(
+        "aws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}",
+        session.key,
+        session.secret.expose(),
+        session.token.expose()
+    );
+    server.files_with("session", &text);
+    let who = server.as_profile("session").rotator().expect("an identity");
+    assert_eq!(
+        who.arn,
+        format!("arn:aws:sts::{ELSEWHERE}:assumed-role/open/{}", usual.0)
+    );
+
+    // The trust policy sees the source identity, the external id and the time.
+    assert!(assumed(&aws, &key, "named", Some(EXTERNAL_ID), usual).is_ok());
+    for (role, id, usual, said) in [
+        ("open", None, ("somebody", 3600), "sts:AssumeRole"),
+        ("named", None, usual, "sts:AssumeRole"),
+        ("named", Some("another"), usual, "sts:AssumeRole"),
+        ("unsourced", None, usual, "sts:SetSourceIdentity"),
+        ("strange", None, usual, "sts:AssumeRole"),
+        ("nowhere", None, usual, "sts:AssumeRole"),
+        ("open", None, (usual.0, 899), "ValidationError"),
+        ("open", None, (usual.0, 3601), "MaxSessionDuration"),
+    ] {
+        let words = words(assumed(&aws, &key, role, id, usual));
+        assert!(
+            words.contains(said) && words.contains(&format!("/{role} cannot be assumed")),
+            "{role}: {words}"
+        );
+    }
+    assert_eq!(rotator.deactivate(&deploy(), &key.id), Ok(()));
+    let words = words(assumed(&aws, &key, "open", None, usual));
+    assert!(words.contains("InvalidClientTokenId"), "{words}");
 }

@@ -17,10 +17,10 @@ use breakglass::crypto::{self, SoftwareSigner};
 use breakglass::format::dsse::Envelope;
 use breakglass::format::{OpenedStatement, Participant};
 use breakglass::ledger::{
-    Claim, Delivery, Entry, Event, Impossible, IncidentPhase, Retirement, RetirementCause,
-    VaultState, Writer,
+    Claim, DeliveredSession, Delivery, Entry, Event, Impossible, IncidentPhase, Retirement,
+    RetirementCause, VaultState, Writer,
 };
-use breakglass::model::{AccessKeyId, Digest, Name, Presence, Role};
+use breakglass::model::{AccessKeyId, AccessRole, Digest, Name, Presence, Role};
 use soft::{name, signer};
 
 const VAULT: Digest = Digest([1; 32]);
@@ -320,7 +320,9 @@ fn all_kinds() -> Vec<(Event, bool)> {
             true,
         ),
         (opened(), true),
+        (sessions_intended("deploy"), true),
         (delivered(&["deploy"]), true),
+        (roles_set("deploy", &["prod"]), false),
         (
             Event::Released {
                 incident: incident(),
@@ -344,11 +346,51 @@ fn all_kinds() -> Vec<(Event, bool)> {
     ]
 }
 
+const ROLE: &str = "arn:aws:iam::210987654321:role/deploy";
+
+fn roles_set(credential: &str, profiles: &[&str]) -> Event {
+    let role = |profile: &&str| AccessRole {
+        profile: name(profile),
+        arn: ROLE.parse().unwrap(),
+        external_id: None,
+    };
+    Event::RolesSet {
+        credential: name(credential),
+        roles: profiles.iter().map(role).collect(),
+    }
+}
+
+fn sessions_intended(credential: &str) -> Event {
+    Event::SessionsIntended {
+        incident: name("night"),
+        credential: name(credential),
+        roles: vec![ROLE.parse().unwrap()],
+        endpoint: None,
+    }
+}
+
+/// The delivery of these credentials, with a session of each of those.
+fn delivered_sessions(credentials: &[&str], of: &[&str]) -> Event {
+    let session = |credential: &&str| DeliveredSession {
+        credential: name(credential),
+        role: ROLE.parse().unwrap(),
+        key: "ASIAXXXXXXXXXXXXXXXX".parse().unwrap(),
+        expires: soft::at(9),
+    };
+    Event::Delivered {
+        incident: name("night"),
+        credentials: credentials.iter().map(|text| name(text)).collect(),
+        how: Delivery::CredentialProcess,
+        sessions: of.iter().map(session).collect(),
+    }
+}
+
 fn delivered(credentials: &[&str]) -> Event {
     Event::Delivered {
         incident: name("night"),
         credentials: credentials.iter().map(|text| name(text)).collect(),
         how: Delivery::CredentialProcess,
+        sessions: Vec::new(),
     }
 }
 
@@ -704,6 +746,36 @@ fn what_belongs_to_an_incident_belongs_to_one_that_there_is() {
     let open = with(&in_incident(), [opened()]);
     assert_eq!(against(&open, delivered(&["deploy"])), None);
     assert_eq!(against(&open, delivered(&["deploy", "root"])), not);
+}
+
+#[test]
+fn sessions_are_made_of_what_is_open_and_roles_have_profiles_of_their_own() {
+    let not = contradiction("something is handed over in night that is not open in it");
+    assert_eq!(against(&in_incident(), sessions_intended("deploy")), not);
+    let open = with(&in_incident(), [opened()]);
+    assert_eq!(against(&open, sessions_intended("deploy")), None);
+    assert_eq!(against(&open, sessions_intended("root")), not);
+
+    let one = delivered_sessions(&["deploy"], &["deploy"]);
+    let state = after(&with(&open, [one.clone(), one]));
+    assert_eq!(state.incidents[&name("night")].sessions.len(), 2);
+    let stray = delivered_sessions(&["deploy"], &["deploy", "root"]);
+    let said = contradiction("a session is handed over in night whose credential is not");
+    assert_eq!(against(&open, stray), said);
+
+    let set = with(&open, [roles_set("deploy", &["prod", "audit"])]);
+    let roles = |state: &VaultState| state.credentials[&name("deploy")].roles.len();
+    assert_eq!(roles(&after(&open)), 0);
+    assert_eq!(roles(&after(&set)), 2);
+    let none = with(&set, [roles_set("deploy", &[])]);
+    assert_eq!(roles(&after(&none)), 0);
+    let twice = contradiction("two roles of deploy have one profile");
+    assert_eq!(
+        against(&open, roles_set("deploy", &["prod", "prod"])),
+        twice
+    );
+    let nobody = contradiction("there is no credential nobody");
+    assert_eq!(against(&open, roles_set("nobody", &["prod"])), nobody);
 }
 
 #[test]

@@ -202,7 +202,11 @@ impl Sweep {
         for (at, (call, nth)) in calls.step_by(self.step(short)) {
             let error = ["ENOSPC", "EIO", "EROFS"][at % 3];
             // The AWS library wakes itself by writes, too, and panics where they fail, which no full disk does.
-            let from_then_on = if call == "write" { "" } else { ["+", ""][at % 2] };
+            let from_then_on = if call == "write" {
+                ""
+            } else {
+                ["+", ""][at % 2]
+            };
             self.bench.reset();
             let what = format!("error={error}:when={nth}{from_then_on}");
             let ended = self.bench.inject(call, &what);

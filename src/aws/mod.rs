@@ -10,6 +10,7 @@ mod client;
 mod errors;
 mod iam;
 mod pace;
+mod roles;
 mod settings;
 mod several;
 mod sts;

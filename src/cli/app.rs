@@ -298,6 +298,12 @@ impl App {
         })
     }
 
+    /// AWS, to be asked with keys that are opened: whoever this machine is there does not count, and need be nobody.
+    pub fn aws_for_opened(&self, terminal: &mut Terminal) -> Result<Aws, Failure> {
+        let run = session_name(&self.station_name()?, SystemClock.now());
+        connect(self.config.aws.settings(run)?, terminal)
+    }
+
     /// Runs a deed on the vault with AWS. The vault is opened first: where it is not good, AWS is never
     /// asked.
     pub fn in_vault_with_aws<T>(
@@ -309,22 +315,27 @@ impl App {
         let run = session_name(&self.station_name()?, SystemClock.now());
         let settings = self.config.aws.settings(run)?;
         self.in_vault(|vault, terminal| {
-            let aws = Aws::connect(settings)?;
-            let endpoint = aws.endpoint_override();
-            if let Some(endpoint) = &endpoint {
-                let text = format!("AWS calls go to {endpoint}, not to AWS");
-                terminal.notice(Notice::Warning(text));
-            }
+            let aws = connect(settings, terminal)?;
             let cloud = Cloud {
                 keys: &aws,
                 proof: &aws,
-                endpoint,
+                endpoint: aws.endpoint_override(),
                 timing,
                 known: Known::default(),
             };
             deed(vault, &cloud, terminal)
         })
     }
+}
+
+/// AWS. Where the calls go elsewhere, that is said aloud.
+fn connect(settings: AwsSettings, terminal: &mut Terminal) -> Result<Aws, Failure> {
+    let aws = Aws::connect(settings)?;
+    if let Some(endpoint) = aws.endpoint_override() {
+        let text = format!("AWS calls go to {endpoint}, not to AWS");
+        terminal.notice(Notice::Warning(text));
+    }
+    Ok(aws)
 }
 
 /// The name of this run's sessions in other accounts, by which CloudTrail tells whose they were: station and

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub use super::credential_args::Credential;
 use crate::format::KEEP_PROVED_DAYS;
-use crate::model::{AccountId, Digest, Firmware, Name, Reason, Role, UserName};
+use crate::model::{Digest, Firmware, Name, Reason, Role};
 
 /// A two-person vault for the AWS credentials that a company hopes never to use.
 #[derive(Debug, Parser)]
@@ -440,31 +441,6 @@ pub enum Rotator {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Credential {
-    /// Look after an IAM user's access key from now on
-    Add {
-        /// The credential's name
-        name: Name,
-        /// The IAM user
-        #[arg(long)]
-        user: UserName,
-        /// The compartment
-        #[arg(long, default_value = "main")]
-        compartment: Name,
-        /// The account [default: that of the rotator's credentials]
-        #[arg(long)]
-        account: Option<AccountId>,
-    },
-    /// Show the credentials
-    List,
-    /// Show one with all its keys
-    Show {
-        /// Which
-        name: Name,
-    },
-}
-
 /// Open credentials.
 #[derive(Debug, ClapArgs)]
 pub struct Unseal {
@@ -480,6 +456,12 @@ pub struct Unseal {
     /// An incident that is open already
     #[arg(long)]
     pub incident: Option<Name>,
+    /// Of credentials with roles, the session of this role alone, by its profile; again for more [default: all]
+    #[arg(long, value_name = "PROFILE")]
+    pub role: Vec<Name>,
+    /// Hand over the long-lived key itself although there are roles: where STS cannot be reached, say
+    #[arg(long, conflicts_with = "role")]
+    pub without_role: bool,
     /// How long the credentials may live: 30m, 2h [default: 1h]
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub lease: Option<Duration>,

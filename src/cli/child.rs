@@ -1,6 +1,6 @@
 //! The child that gets an opened credential: it alone sees it, until it ends or the lease does.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
+use super::child_env;
 use super::signals::Held;
 use crate::model::{Class, Failure, Name, Timestamp};
-use crate::ops::Released;
+use crate::ops::Handed;
 use crate::ports::Clock;
 use crate::system::SystemClock;
 
@@ -36,20 +37,20 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// it, it is wiped here.
 pub fn run(
     command: &[OsString],
-    opened: Released,
+    handed: Handed,
     incident: &Name,
     expires: Timestamp,
 ) -> Result<Ended, Failure> {
     let flags = Flags::new()?;
-    let mut child = start(command, &opened, incident, expires)?;
-    drop(opened);
+    let mut child = start(command, &handed, incident, expires)?;
+    drop(handed);
     wait(&mut child, expires, &flags)
 }
 
 /// The block that the standard library makes of the environment is wiped by the allocator (`main.rs`).
 fn start(
     command: &[OsString],
-    opened: &Released,
+    handed: &Handed,
     incident: &Name,
     expires: Timestamp,
 ) -> Result<Child, Failure> {
@@ -61,39 +62,24 @@ fn start(
             "nothing was run",
         )
     })?;
-    Command::new(program)
-        .args(arguments)
-        .env("AWS_ACCESS_KEY_ID", opened.access_key.as_str())
-        .env("AWS_SECRET_ACCESS_KEY", opened.secret.expose())
-        .env_remove("AWS_SESSION_TOKEN")
-        .env_remove("AWS_SECURITY_TOKEN")
-        .env_remove("AWS_PROFILE")
-        .env_remove("AWS_DEFAULT_PROFILE")
-        .env("BREAKGLASS_CREDENTIAL", opened.definition.name.as_str())
-        .env("BREAKGLASS_INCIDENT", incident.as_str())
-        .env("BREAKGLASS_EXPIRES", expires.to_string())
-        .envs(region())
-        .spawn()
-        .map_err(|error| {
-            let program = program.to_string_lossy().into_owned();
-            Failure::new(
-                Class::Failed,
-                "command-not-run",
-                format!("{program} could not be run: {error}"),
-                format!("the credential was opened in incident {incident} and given to nobody"),
-            )
-            .hint(format!("breakglass close {incident}"))
-        })
+    let not_run = |error| not_run(program, incident, &error);
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let file = child_env::fill(&mut command, handed, incident, expires).map_err(not_run)?;
+    let child = command.spawn().map_err(not_run);
+    drop(file);
+    child
 }
 
-/// The region often comes from the profile that the child must not use, and older AWS tools read one of
-/// the two variables only. STS and IAM answer in any.
-fn region() -> [(&'static str, OsString); 2] {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
-    let region = region.unwrap_or_else(|| "us-east-1".into());
-    let default = set("AWS_DEFAULT_REGION").unwrap_or_else(|| region.clone());
-    [("AWS_REGION", region), ("AWS_DEFAULT_REGION", default)]
+fn not_run(program: &OsStr, incident: &Name, error: &std::io::Error) -> Failure {
+    let program = program.to_string_lossy();
+    Failure::new(
+        Class::Failed,
+        "command-not-run",
+        format!("{program} could not be run: {error}"),
+        format!("the credential was opened in incident {incident} and given to nobody"),
+    )
+    .hint(format!("breakglass close {incident}"))
 }
 
 /// Signals that would end us end the child first: what became of it must still be recorded. Ctrl-C

@@ -84,7 +84,8 @@ pub(super) fn mentioned(event: &Event, state: &VaultState) -> Vec<Row> {
             vec![Row::Compartment(compartment.clone())],
         ]
         .concat(),
-        Event::KeyIntended { credential: of, .. }
+        Event::RolesSet { credential: of, .. }
+        | Event::KeyIntended { credential: of, .. }
         | Event::KeySealed { credential: of, .. }
         | Event::KeyProved { credential: of, .. }
         | Event::KeyRetiring { credential: of, .. }
@@ -111,6 +112,11 @@ pub(super) fn mentioned(event: &Event, state: &VaultState) -> Vec<Row> {
             credentials: names,
             ..
         } => [credentials(names), vec![incident(of)]].concat(),
+        Event::SessionsIntended {
+            incident: of,
+            credential: name,
+            ..
+        } => vec![credential(name), incident(of)],
         Event::Opened { statement } => match statement.document::<OpenedStatement>() {
             Ok(stated) => vec![credential(&stated.credential), incident(&stated.incident)],
             Err(_) => Vec::new(),

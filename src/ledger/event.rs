@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::joined::HeadRef;
 use crate::format::dsse::Envelope;
-use crate::model::{AccessKeyId, AccountId, Digest, Name, Reason, Timestamp, UserName};
+use crate::model::{
+    AccessKeyId, AccessRole, AccountId, Digest, Name, Reason, RoleArn, Timestamp, UserName,
+};
 use crate::ports::IamUser;
 
 /// One entry.
@@ -72,6 +74,14 @@ pub enum Event {
     CredentialAdded {
         /// Its definition.
         credential: CredentialDefinition,
+    },
+    /// The roles that are what an opening of a credential hands over, from now on: sessions of them in the
+    /// place of its key. None: the key itself.
+    RolesSet {
+        /// The credential.
+        credential: Name,
+        /// The roles, no profile twice.
+        roles: Vec<AccessRole>,
     },
     /// A rotation begins: its header is stored.
     RotationBegun {
@@ -228,6 +238,17 @@ pub enum Event {
         /// The [`crate::format::DrilledStatement`], signed by the witness.
         statement: Envelope,
     },
+    /// Roles are about to be assumed with an opened key.
+    SessionsIntended {
+        /// The incident.
+        incident: Name,
+        /// The credential.
+        credential: Name,
+        /// The roles.
+        roles: Vec<RoleArn>,
+        /// Where the calls go, if not to AWS.
+        endpoint: Option<String>,
+    },
     /// Where an opened credential goes.
     Delivered {
         /// The incident.
@@ -236,6 +257,10 @@ pub enum Event {
         credentials: Vec<Name>,
         /// How.
         how: Delivery,
+        /// The sessions that are handed over in the place of the keys of their credentials. A credential
+        /// without any is handed over as its key.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sessions: Vec<DeliveredSession>,
     },
     /// The process that held the opened credentials let go of them.
     Released {
@@ -356,6 +381,20 @@ pub enum Delivery {
     CredentialProcess,
 }
 
+/// A session of a role, as it was handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveredSession {
+    /// The credential whose key it was made with.
+    pub credential: Name,
+    /// The role.
+    pub role: RoleArn,
+    /// The access key id of the session, by which CloudTrail knows it.
+    pub key: AccessKeyId,
+    /// When AWS ends it.
+    pub expires: Timestamp,
+}
+
 impl Event {
     /// Whether only an enrolled rotator may write it: everything that says what keys there are and what
     /// became of them. The rest can be written at any station: an opening must be possible on a laptop
@@ -372,6 +411,7 @@ impl Event {
                 | Self::Opened { .. }
                 | Self::DrillIntended { .. }
                 | Self::Drilled { .. }
+                | Self::SessionsIntended { .. }
                 | Self::Delivered { .. }
                 | Self::Released { .. }
                 | Self::ClosingIntended { .. }

@@ -1,6 +1,6 @@
 //! Replay of what belongs to incidents: opening and closing.
 
-use super::event::Event;
+use super::event::{DeliveredSession, Event};
 use super::replay::{Impossible, contradiction};
 use super::state::{IncidentPhase, IncidentState, VaultState};
 use super::witness::Claims;
@@ -31,19 +31,26 @@ impl VaultState {
                 )))
             }
             Event::Opened { statement } => self.opened(statement, false),
+            Event::SessionsIntended {
+                incident,
+                credential,
+                ..
+            } => self.open_in(incident, [credential]).map(drop),
             Event::Delivered {
                 incident,
                 credentials,
+                sessions,
                 ..
             } => {
-                let state = self.incident(incident)?;
-                let opened = |name| state.opened.iter().any(|(opened, _)| opened == name);
-                if state.is_live() && credentials.iter().all(opened) {
-                    return Ok(());
+                let of_them = |one: &DeliveredSession| credentials.contains(&one.credential);
+                let state = self.open_in(incident, credentials)?;
+                if !sessions.iter().all(of_them) {
+                    return Err(contradiction(format!(
+                        "a session is handed over in {incident} whose credential is not"
+                    )));
                 }
-                Err(contradiction(format!(
-                    "something is handed over in {incident} that is not open in it"
-                )))
+                state.sessions.extend_from_slice(sessions);
+                Ok(())
             }
             // A child may outlive the closing of its incident.
             Event::Released { incident, .. } => self.incident(incident).map(drop),
@@ -72,6 +79,22 @@ impl VaultState {
         }
     }
 
+    /// The incident, in which all of these were opened and which is not closed.
+    fn open_in<'n>(
+        &mut self,
+        incident: &Name,
+        credentials: impl IntoIterator<Item = &'n Name>,
+    ) -> Result<&mut IncidentState, Impossible> {
+        let state = self.incident(incident)?;
+        let opened = |name| state.opened.iter().any(|(opened, _)| opened == name);
+        if state.is_live() && credentials.into_iter().all(opened) {
+            return Ok(state);
+        }
+        Err(contradiction(format!(
+            "something is handed over in {incident} that is not open in it"
+        )))
+    }
+
     fn incident(&mut self, id: &Name) -> Result<&mut IncidentState, Impossible> {
         self.incidents
             .get_mut(id)
@@ -98,6 +121,7 @@ impl VaultState {
             expires: *expires,
             phase: IncidentPhase::Open,
             opened: Vec::new(),
+            sessions: Vec::new(),
             sessions_denied: Default::default(),
             failure: None,
             statements: Default::default(),

@@ -53,6 +53,7 @@ impl Event {
                 | Self::Opened { .. }
                 | Self::DrillIntended { .. }
                 | Self::Drilled { .. }
+                | Self::SessionsIntended { .. }
                 | Self::Delivered { .. }
                 | Self::Released { .. }
         )

@@ -40,7 +40,9 @@ pub use bundle::ENTRY_MAX;
 pub use commit::{COMMIT_ENTRIES, COMMIT_MAX, FIRST_LINE as COMMIT_MAGIC};
 pub use derived::Derived;
 pub use error::LedgerError;
-pub use event::{CredentialDefinition, Delivery, Entry, Event, Retirement, RetirementCause};
+pub use event::{
+    CredentialDefinition, DeliveredSession, Delivery, Entry, Event, Retirement, RetirementCause,
+};
 pub use join::{Kinship, adopt, kinship};
 pub use joined::{HeadRef, JoinedLedger};
 pub use journal::{Journal, JournalError, Seen};

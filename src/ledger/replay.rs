@@ -1,8 +1,10 @@
 //! Replay: from entries to a state, refusing what cannot have happened.
 
+use std::collections::BTreeSet;
+
 use super::event::{Entry, Event};
 use super::state::{Claim, CredentialState, KeyIntent, KeyState, Orphan, VaultState};
-use crate::model::{AccessKeyId, Digest, Name, Timestamp};
+use crate::model::{AccessKeyId, AccessRole, Digest, Name, Timestamp};
 
 /// Who signed the commit that an entry stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl VaultState {
             Event::VaultFounded { vault } => self.founded(*vault),
             Event::ManifestAdopted { version, manifest } => self.adopted(*version, *manifest),
             Event::CredentialAdded { credential } => self.credential_added(credential),
+            Event::RolesSet { credential, roles } => self.roles_set(credential, roles),
             Event::RotationBegun {
                 compartment,
                 generation,
@@ -101,6 +104,7 @@ impl VaultState {
             Event::IncidentDeclared { .. }
             | Event::OpeningIntended { .. }
             | Event::Opened { .. }
+            | Event::SessionsIntended { .. }
             | Event::Delivered { .. }
             | Event::Released { .. }
             | Event::ClosingIntended { .. }
@@ -143,6 +147,7 @@ impl VaultState {
     ) -> Result<(), Impossible> {
         let state = CredentialState {
             definition: definition.clone(),
+            roles: Vec::new(),
             keys: Vec::new(),
             intents: Vec::new(),
             orphans: Vec::new(),
@@ -152,6 +157,17 @@ impl VaultState {
             None => Ok(()),
             Some(_) => Err(contradiction(format!("{} is added twice", definition.name))),
         }
+    }
+
+    fn roles_set(&mut self, name: &Name, roles: &[AccessRole]) -> Result<(), Impossible> {
+        let profiles: BTreeSet<&Name> = roles.iter().map(|role| &role.profile).collect();
+        if profiles.len() < roles.len() {
+            return Err(contradiction(format!(
+                "two roles of {name} have one profile"
+            )));
+        }
+        self.credential(name)?.roles = roles.to_vec();
+        Ok(())
     }
 
     fn rotation_begun(

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::CredentialDefinition;
+use super::event::{CredentialDefinition, DeliveredSession};
 use super::joined::JoinedLedger;
-use crate::model::{AccessKeyId, Digest, Name, Reason, Timestamp};
+use crate::model::{AccessKeyId, AccessRole, Digest, Name, Reason, Timestamp};
 
 /// The state of a vault, as its ledger tells it.
 #[derive(Debug, Default, Clone)]
@@ -63,6 +63,9 @@ pub struct Claim {
 pub struct CredentialState {
     /// Its definition.
     pub definition: CredentialDefinition,
+    /// The roles that are what an opening hands over; none: the key itself.
+    #[serde(default)]
+    pub roles: Vec<AccessRole>,
     /// The keys that were sealed for it, oldest first, deleted ones included.
     pub keys: Vec<KeyState>,
     /// Keys that were about to be made, and of which nothing is known, oldest first.
@@ -191,6 +194,9 @@ pub struct IncidentState {
     pub phase: IncidentPhase,
     /// The keys that were opened in it.
     pub opened: Vec<(Name, AccessKeyId)>,
+    /// The sessions of roles that were handed over in it.
+    #[serde(default)]
+    pub sessions: Vec<DeliveredSession>,
     /// The credentials whose sessions were denied, and from before when.
     pub sessions_denied: BTreeMap<Name, Timestamp>,
     /// The last code with which closing failed.

@@ -120,6 +120,55 @@ checked_text!(
 );
 
 checked_text!(
+    /// An IAM role's ARN (IAM User Guide, "IAM identifiers"), with its path if it has one.
+    RoleArn,
+    "the ARN of a role",
+    "such as arn:aws:iam::123456789012:role/NAME, at most 600 characters",
+    |text| is_role_arn(text)
+);
+
+checked_text!(
+    /// An external id, as a role's trust policy may ask for one (STS API reference, `AssumeRole`). It is no
+    /// secret: it says in whose name somebody asks.
+    ExternalId,
+    "an external id",
+    "2 to 1224 of letters, digits and _ + = , . @ : / -",
+    |text| {
+        (2..=1224).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
+    }
+);
+
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts.as_slice() else {
+        return false;
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b);
+    let of_partition = |b: u8| b.is_ascii_lowercase() || b == b'-';
+    let name = resource.rsplit('/').next().unwrap_or_default();
+    text.len() <= 600
+        && partition.starts_with("aws")
+        && partition.bytes().all(of_partition)
+        && account.parse::<AccountId>().is_ok()
+        && resource.starts_with("role/")
+        && resource.bytes().all(plain)
+        && (1..=64).contains(&name.len())
+}
+
+impl RoleArn {
+    /// The account that the role is in.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
+
+    /// Its name, without its path.
+    pub fn role_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+checked_text!(
     /// An access key id (IAM API reference, `AccessKey`: 16 to 128 word characters). It is public.
     AccessKeyId,
     "an access key id",
@@ -160,6 +209,49 @@ mod tests {
             &"a".repeat(65),
         ] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_arn_of_a_role_is_of_a_role_in_an_account() {
+        let arn = "arn:aws-us-gov:iam::210987654321:role/breakglass/access/deploy";
+        let role: RoleArn = arn.parse().expect("an ARN");
+        assert_eq!(
+            (role.account(), role.role_name()),
+            ("210987654321", "deploy")
+        );
+        assert!(
+            "arn:aws:iam::210987654321:role/x"
+                .parse::<RoleArn>()
+                .is_ok()
+        );
+        for bad in [
+            "",
+            "deploy",
+            "arn:aws:iam::21098765432:role/deploy",
+            "arn:aws:iam::210987654321:user/deploy",
+            "arn:aws:iam::210987654321:role/",
+            "arn:aws:iam::210987654321:role/access/",
+            "arn:aws:iam:us-east-1:210987654321:role/deploy",
+            "arn:aws:sts::210987654321:role/deploy",
+            "arn:other:iam::210987654321:role/deploy",
+            "arn:aws:iam::210987654321:role/de ploy",
+            "arn:aws:iam::210987654321:role/de'ploy",
+            "arn:aws:iam::210987654321:role/a:b",
+            &format!("arn:aws:iam::210987654321:role/{}", "a".repeat(65)),
+            &format!("arn:aws:iam::210987654321:role/{}x", "a/".repeat(300)),
+        ] {
+            assert!(bad.parse::<RoleArn>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_external_id_is_what_sts_takes() {
+        for good in ["ab", "northwind:breakglass", "a/b=c,d@e.f-g+h_i"] {
+            assert!(good.parse::<ExternalId>().is_ok(), "{good}");
+        }
+        for bad in ["", "a", "a b", "a'b", "ä-", &"a".repeat(1225)] {
+            assert!(bad.parse::<ExternalId>().is_err(), "{bad}");
         }
     }
 

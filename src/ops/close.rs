@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::due::tidy;
 use super::open_vault::OpenVault;
+use super::outlived::{Outlived, outlived};
 use super::rotate::{hold, retention, rotate_compartment};
 use super::rotated::{Occasion, Outcome, Rotated};
 use super::settle::{self, Wanted};
@@ -23,6 +24,8 @@ pub struct Closed {
     pub revoked: Vec<(Name, AccessKeyId, Option<Timestamp>)>,
     /// The rotation that replaced them.
     pub rotated: Rotated,
+    /// The roles whose sessions live on.
+    pub outlived: Vec<Outlived>,
     /// Whether it had been closed before.
     pub already: bool,
 }
@@ -33,6 +36,7 @@ impl Closed {
             incident: incident.clone(),
             revoked: Vec::new(),
             rotated: Rotated::default(),
+            outlived: Vec::new(),
             already: false,
         }
     }
@@ -56,6 +60,7 @@ pub fn close(
         Some(IncidentPhase::Closed) => {
             return Ok(Closed {
                 already: true,
+                outlived: living(vault, incident),
                 ..Closed::nothing_yet(incident)
             });
         }
@@ -90,7 +95,13 @@ pub(super) fn end(
         .journal
         .record(vault.world.clock.now(), event)
         .map_err(|error| not_closed_text(incident, error.into()))?;
+    closed.outlived = living(vault, incident);
     Ok(closed)
+}
+
+fn living(vault: &OpenVault<'_>, incident: &Name) -> Vec<Outlived> {
+    let known = vault.state().incidents.get(incident);
+    known.map_or_else(Vec::new, |known| outlived(known, vault.world.clock.now()))
 }
 
 fn unknown(incident: &Name) -> Failure {

@@ -1,9 +1,10 @@
 //! Looking after credentials.
 
 use super::open_vault::OpenVault;
+use super::roles;
 use super::world::Cloud;
 use crate::ledger::{CredentialDefinition, Event};
-use crate::model::{AccountId, Class, Failure, Name, UserName};
+use crate::model::{AccessRole, AccountId, Class, Failure, Name, UserName};
 use crate::ports::IamUser;
 
 /// A credential that is to be looked after.
@@ -17,6 +18,8 @@ pub struct NewCredential {
     pub user: UserName,
     /// The account; that of the rotator's credentials unless said otherwise.
     pub account: Option<AccountId>,
+    /// The roles that an opening hands over in the place of its key.
+    pub roles: Vec<AccessRole>,
 }
 
 /// Adds a credential. Its user must exist and have no access key: a key that nobody sealed is no
@@ -30,6 +33,7 @@ pub fn add(
     new: &NewCredential,
 ) -> Result<CredentialDefinition, Failure> {
     vault.require_rotator()?;
+    roles::check(&new.roles)?;
     if vault.state().credentials.contains_key(&new.name) {
         return Err(refused(
             "credential-exists",
@@ -91,10 +95,13 @@ pub fn add(
         account,
         user: new.user.clone(),
     };
-    let event = Event::CredentialAdded {
+    let mut events = vec![Event::CredentialAdded {
         credential: definition.clone(),
-    };
-    vault.journal.record(vault.world.clock.now(), event)?;
+    }];
+    if !new.roles.is_empty() {
+        events.push(roles::set(&new.name, new.roles.clone()));
+    }
+    vault.journal.record_all(vault.world.clock.now(), events)?;
     vault.remember()?;
     Ok(definition)
 }

@@ -155,6 +155,7 @@ fn concerns(event: &Event, wanted: &Name) -> bool {
     match event {
         Event::IncidentDeclared { incident, .. }
         | Event::OpeningIntended { incident, .. }
+        | Event::SessionsIntended { incident, .. }
         | Event::Delivered { incident, .. }
         | Event::Released { incident, .. }
         | Event::ClosingIntended { incident, .. }

@@ -9,9 +9,7 @@ use super::world::People;
 use crate::ceremony::Opening;
 use crate::format::dsse::Envelope;
 use crate::format::{OpenedStatement, Participant};
-use crate::ledger::{
-    CredentialDefinition, Delivery, Event, Head, Impossible, JournalError, Recorded,
-};
+use crate::ledger::{CredentialDefinition, Event, Head, Impossible, JournalError, Recorded};
 use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Timestamp};
 use crate::ports::Notice;
 use crate::secret::AccessKeySecret;
@@ -274,29 +272,6 @@ fn state_openings(
         ));
     }
     Ok(statements)
-}
-
-/// Records where the opened credentials go, before they go there.
-///
-/// # Errors
-/// [`Failure`]; they must not be handed over then.
-pub fn delivered(
-    vault: &mut OpenVault<'_>,
-    unsealed: &Unsealed,
-    how: Delivery,
-) -> Result<(), Failure> {
-    let credentials = unsealed
-        .credentials
-        .iter()
-        .map(|one| one.definition.name.clone())
-        .collect();
-    let event = Event::Delivered {
-        incident: unsealed.incident.clone(),
-        credentials,
-        how,
-    };
-    vault.journal.record(vault.world.clock.now(), event)?;
-    vault.remember()
 }
 
 /// Records that the holding process let go.

@@ -5,6 +5,7 @@ mod clock;
 mod memory;
 mod operator;
 mod pin;
+mod role_sessions;
 mod store;
 mod token;
 
@@ -17,6 +18,7 @@ pub use clock::Clock;
 pub use memory::{Archive, Archived, Forgetful, Memory, Remembered};
 pub use operator::{Declined, Notice, Operator, PinRequest, Progress, TouchRequest, Turn};
 pub use pin::{PinMisfit, PinRules, PinShape};
+pub use role_sessions::{RoleSession, RoleSessions, SessionWish};
 pub use store::{Held, Store, StoreError, StoreKey, UnsafeKey};
 pub use token::{
     FactoryState, Finding, KeyReply, KeyRequest, KeyUse, NewAccess, OnTouch, Patience, PinStatus,

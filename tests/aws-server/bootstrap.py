@@ -118,3 +118,23 @@ def other_account(endpoint, iam, users, account):
     iam.create_role(RoleName=ROTATOR, AssumeRolePolicyDocument=document)
     work = json.dumps({"Version": "2012-10-17", "Statement": rotator_policy(users, account)})
     iam.put_role_policy(RoleName=ROTATOR, PolicyName="work", PolicyDocument=work)
+
+
+def access_roles(iam, users):
+    """The roles of one account, by its root's client, that the break-glass users of the first one may assume, on the
+    path /breakglass/access/: `open`, if the source is an incident; `named`, with the external id; `unsourced`, which
+    takes no source identity. And `strange`, which trusts nobody of them."""
+    users = {"AWS": [f"arn:aws:iam::{ACCOUNT}:user/{user}" for user in users]}
+    both = ["sts:AssumeRole", "sts:SetSourceIdentity"]
+    trusts = {
+        "open": (users, both, {"StringLike": {"sts:SourceIdentity": "breakglass-20*-*-*"}}),
+        "named": (users, both, {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}),
+        "unsourced": (users, "sts:AssumeRole", {}),
+        "strange": ({"AWS": f"arn:aws:iam::{ACCOUNT}:user/outsider"}, both, {}),
+    }
+    for name, (principal, action, condition) in trusts.items():
+        trust = {"Effect": "Allow", "Principal": principal, "Action": action, "Condition": condition}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        iam.create_role(RoleName=name, Path="/breakglass/access/", AssumeRolePolicyDocument=document)
+        work = json.dumps({"Version": "2012-10-17", "Statement": [EVERYTHING]})
+        iam.put_role_policy(RoleName=name, PolicyName="work", PolicyDocument=work)

@@ -22,6 +22,7 @@ def arguments():
     parser.add_argument("--users", default="deploy-emergency,db-emergency", help="break-glass users")
     parser.add_argument("--first-keys", action="store_true", help="give each of them a key already")
     parser.add_argument("--accounts", default="", help="further accounts with the same users")
+    parser.add_argument("--access-roles", action="store_true", help="roles in each account for its users")
     parser.add_argument("--services", default="iam,sts", help="what it is to have")
     parser.add_argument("--with-parent", action="store_true", help="end when the parent does")
     return parser.parse_args()
@@ -64,6 +65,9 @@ def set_up(args, endpoint, port):
             # An account's number is the key id of its root.
             iam = bootstrap.client(endpoint, account, "test")
             bootstrap.other_account(endpoint, iam, users, account)
+        if args.access_roles:
+            for account in [bootstrap.ACCOUNT, *filter(None, args.accounts.split(","))]:
+                bootstrap.access_roles(bootstrap.client(endpoint, account, "test"), users)
         if args.port_file:
             process.write(args.port_file, f"{port}\n")
         print(f"ready on {endpoint}", flush=True)
@@ -84,8 +88,10 @@ def main():
     from ministack.app import app
 
     import second_honest
+    import second_sessions
 
     second_honest.install()
+    second_sessions.install()
     process.end_when_told(args.with_parent)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

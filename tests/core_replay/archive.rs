@@ -112,7 +112,9 @@ fn story(book: &Book) -> Vec<Box<dyn Fn(Head) -> Event + '_>> {
         let event = here(book, event);
         steps.push(Box::new(move |_| event.clone()));
     };
-    then(delivered(&["deploy"]));
+    then(sessions_intended("deploy"));
+    then(delivered_sessions(&["deploy"], &["deploy"]));
+    then(roles_set("root", &["prod"]));
     then(kind("released"));
     then(closing());
     then(of_key(retiring, "deploy", 1));

@@ -71,6 +71,7 @@ fn add_all(scene: &Scene, users: &[&str]) {
             compartment: "main".parse().expect("a name"),
             user: user.parse().expect("a user"),
             account: None,
+            roles: Vec::new(),
         };
         add_credential(&mut vault, &cloud, &new).expect("added");
     }

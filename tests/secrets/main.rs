@@ -10,6 +10,7 @@ mod pty;
 #[path = "../common/scene.rs"]
 mod scene;
 mod search;
+mod sessions;
 
 use std::fs;
 use std::process::Stdio;

@@ -17,6 +17,7 @@ mod log;
 mod opening;
 mod people;
 mod rivals;
+mod sessions;
 mod stations;
 mod watch;
 

@@ -418,6 +418,7 @@ impl Safe {
             compartment: name(compartment),
             user: format!("{credential}-emergency").parse().expect("a user"),
             account: None,
+            roles: Vec::new(),
         };
         self.open(|vault| ops::add_credential(vault, &self.cloud(), &new).map(drop))
             .expect("added");

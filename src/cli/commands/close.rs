@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::rotate;
 use crate::cli::app::App;
-use crate::cli::output;
+use crate::cli::{output, revoke};
 use crate::model::{Class, Failure, Name};
 use crate::ops::{self, Closed, OpenVault};
 
@@ -57,7 +57,8 @@ fn only_one(vault: &OpenVault<'_>) -> Result<Name, Failure> {
 /// What closing did, a line for each key.
 pub fn text(closed: &Closed) -> String {
     if closed.already {
-        return format!("Incident {} was closed before.\n", closed.incident);
+        let text = format!("Incident {} was closed before.\n", closed.incident);
+        return text + &living(closed);
     }
     let mut text = String::new();
     for (name, key, used) in &closed.revoked {
@@ -68,7 +69,11 @@ pub fn text(closed: &Closed) -> String {
         text.push_str(&rotate::text(&closed.rotated));
     }
     text.push_str(&format!("Incident {} is closed.\n", closed.incident));
-    text
+    text + &living(closed)
+}
+
+fn living(closed: &Closed) -> String {
+    closed.outlived.iter().map(revoke::text).collect()
 }
 
 /// The same for machines.
@@ -83,5 +88,6 @@ pub fn document(closed: &Closed) -> serde_json::Value {
         "closed-before": closed.already,
         "revoked": revoked,
         "rotated": rotate::document(&closed.rotated),
+        "sessions": closed.outlived.iter().map(revoke::document).collect::<Vec<_>>(),
     })
 }

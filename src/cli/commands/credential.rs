@@ -6,7 +6,7 @@ use crate::cli::app::App;
 use crate::cli::args::Credential;
 use crate::cli::{output, render};
 use crate::ledger::{CredentialState, KeyState};
-use crate::model::{Class, Failure, Name};
+use crate::model::{AccessRole, Class, Failure, Name};
 use crate::ops::{self, NewCredential};
 
 /// Adds or shows credentials.
@@ -17,15 +17,21 @@ pub fn run(app: &App, command: Credential) -> Result<ExitCode, Failure> {
             user,
             compartment,
             account,
-        } => add(
-            app,
-            &NewCredential {
+            roles,
+        } => {
+            let new = NewCredential {
+                roles: roles.roles(&name)?,
                 name,
                 compartment,
                 user,
                 account,
-            },
-        ),
+            };
+            add(app, &new)
+        }
+        Credential::Roles { name, roles, .. } => {
+            let roles = roles.roles(&name)?;
+            set_roles(app, &name, roles)
+        }
         Credential::List => list(app),
         Credential::Show { name } => show(app, &name),
     }
@@ -42,6 +48,29 @@ fn add(app: &App, new: &NewCredential) -> Result<ExitCode, Failure> {
                 added.name, added.user, added.account, added.compartment
             ));
         }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn set_roles(app: &App, name: &Name, roles: Vec<AccessRole>) -> Result<ExitCode, Failure> {
+    app.require_whole()?;
+    app.in_vault(|vault, _| {
+        let profiles: Vec<String> = roles.iter().map(|role| role.profile.to_string()).collect();
+        if app.json() {
+            let document = serde_json::json!({ "credential": name, "roles": roles });
+            ops::set_roles(vault, name, roles)?;
+            output::json(&document);
+            return Ok(ExitCode::SUCCESS);
+        }
+        ops::set_roles(vault, name, roles)?;
+        output::text(&match profiles.is_empty() {
+            true => format!("An opening of {name} hands over its key.\n"),
+            false => format!(
+                "An opening of {name} hands over sessions, as the profiles {}. Try it once: a role that does not \
+                 trust the user is found out by nothing else.\n",
+                profiles.join(", ")
+            ),
+        });
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -106,6 +135,12 @@ fn show(app: &App, name: &Name) -> Result<ExitCode, Failure> {
             vec!["account".to_owned(), definition.account.to_string()],
             vec!["user".to_owned(), definition.user.to_string()],
         ];
+        for role in &credential.roles {
+            let id = role.external_id.as_ref();
+            let id = id.map_or_else(String::new, |id| format!(", external id {id}"));
+            let text = format!("{}: {}{id}", role.profile, role.arn);
+            rows.push(vec!["role".to_owned(), text]);
+        }
         for key in &credential.keys {
             let text = format!(
                 "generation {}, sealed {}, {}",
@@ -154,5 +189,5 @@ fn document(credential: &CredentialState) -> serde_json::Value {
             })
         })
         .collect();
-    serde_json::json!({ "definition": credential.definition, "keys": keys })
+    serde_json::json!({ "definition": credential.definition, "roles": credential.roles, "keys": keys })
 }

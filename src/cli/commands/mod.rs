@@ -19,6 +19,7 @@ mod plan;
 mod plan_json;
 mod policy;
 mod profiles;
+mod roles;
 mod roots;
 mod rotate;
 mod safe;

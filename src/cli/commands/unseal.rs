@@ -5,14 +5,16 @@ use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
+use super::roles;
 use crate::cli::app::App;
 use crate::cli::args::Unseal;
 use crate::cli::terminal::Terminal;
 use crate::cli::{child, output};
 use crate::ledger::{Delivery, IncidentPhase};
 use crate::model::{Class, Failure, Name};
-use crate::ops::{self, OpenVault, Released, UnsealRequest, Unsealed};
+use crate::ops::{self, Handed, OpenVault, UnsealRequest, Unsealed};
 use crate::ports::{Clock, Notice, Operator};
+use crate::secret::SessionToken;
 use crate::system::SystemClock;
 
 /// Opens credentials and hands them over.
@@ -20,7 +22,8 @@ pub fn run(app: &App, unseal: Unseal) -> Result<ExitCode, Failure> {
     if unseal.credential_process {
         output::check_secret_target(unseal.output.is_some())?;
     }
-    let deed = |vault: &mut OpenVault<'_>, terminal: &mut Terminal| open(vault, &unseal, terminal);
+    let deed =
+        |vault: &mut OpenVault<'_>, terminal: &mut Terminal| open(app, vault, &unseal, terminal);
     match unseal.compartment {
         // Which credentials those are, only the whole ledger tells.
         Some(_) => app.in_vault(deed),
@@ -29,18 +32,15 @@ pub fn run(app: &App, unseal: Unseal) -> Result<ExitCode, Failure> {
 }
 
 fn open(
+    app: &App,
     vault: &mut OpenVault<'_>,
     unseal: &Unseal,
     terminal: &mut Terminal,
 ) -> Result<ExitCode, Failure> {
     let credentials = chosen(vault, unseal)?;
-    if unseal.credential_process && credentials.len() != 1 {
-        return Err(Failure::new(
-            Class::Usage,
-            "one-credential",
-            "a credential_process answers with exactly one credential",
-            "nothing was opened",
-        ));
+    let roles = roles::wanted(vault, &credentials, unseal, terminal)?;
+    if unseal.credential_process {
+        roles::require_one(&credentials, &roles)?;
     }
     let request = UnsealRequest {
         credentials,
@@ -48,11 +48,11 @@ fn open(
         incident: unseal.incident.clone(),
         lease: unseal.lease,
     };
-    let mut unsealed = ops::unseal(vault, &request, terminal)?;
+    let (unsealed, handed) = roles::opened(app, vault, &request, &roles, terminal)?;
     let code = if unseal.credential_process {
-        answer(vault, &unsealed)
+        answer(vault, &unsealed, &handed)
     } else {
-        children(vault, &mut unsealed, command(unseal), terminal)
+        children(vault, &unsealed, handed, command(unseal), terminal)
     };
     remind(vault, &unsealed, terminal);
     code
@@ -94,7 +94,8 @@ fn command(unseal: &Unseal) -> Vec<OsString> {
 
 fn children(
     vault: &mut OpenVault<'_>,
-    unsealed: &mut Unsealed,
+    unsealed: &Unsealed,
+    handed: Vec<Handed>,
     command: Vec<OsString>,
     terminal: &mut dyn Operator,
 ) -> Result<ExitCode, Failure> {
@@ -103,20 +104,14 @@ fn children(
         .map(|p| p.to_string_lossy().into_owned())
         .unwrap_or_default();
     let program: String = program.chars().take(200).collect();
-    ops::delivered(
-        vault,
-        unsealed,
-        Delivery::Child {
-            program: program.clone(),
-        },
-    )?;
+    let how = Delivery::Child {
+        program: program.clone(),
+    };
+    ops::delivered(vault, &unsealed.incident, &handed, &how)?;
     let mut last = 0;
-    for opened in std::mem::take(&mut unsealed.credentials) {
-        terminal.notice(Notice::Step(format!(
-            "{} ({}) is in the environment of {program} until it ends",
-            opened.definition.name, opened.access_key
-        )));
-        let ended = child::run(&command, opened, &unsealed.incident, unsealed.expires)?;
+    for one in handed {
+        terminal.notice(Notice::Step(roles::told(&one, &program)));
+        let ended = child::run(&command, one, &unsealed.incident, unsealed.expires)?;
         if ended.out_of_time {
             terminal.notice(Notice::Warning(
                 "the lease ran out: the command was ended".into(),
@@ -132,47 +127,67 @@ fn children(
 }
 
 /// The answer of a credential_process (AWS SDKs reference, "Process credential provider", version 1).
-fn answer(vault: &mut OpenVault<'_>, unsealed: &Unsealed) -> Result<ExitCode, Failure> {
-    let [opened] = unsealed.credentials.as_slice() else {
+fn answer(
+    vault: &mut OpenVault<'_>,
+    unsealed: &Unsealed,
+    handed: &[Handed],
+) -> Result<ExitCode, Failure> {
+    let [one] = handed else {
         return Ok(ExitCode::SUCCESS);
     };
-    ops::delivered(vault, unsealed, Delivery::CredentialProcess)?;
-    output::secret(&document(opened, unsealed)).map_err(|error| {
+    let incident = &unsealed.incident;
+    ops::delivered(vault, incident, handed, &Delivery::CredentialProcess)?;
+    output::secret(&document(one, unsealed)).map_err(|error| {
         Failure::new(
             Class::Failed,
             "answer-not-written",
             format!("the answer could not be written: {error}"),
-            format!(
-                "the credential was opened in incident {}",
-                unsealed.incident
-            ),
+            format!("the credential was opened in incident {incident}"),
         )
-        .hint(format!("breakglass close {}", unsealed.incident))
+        .hint(format!("breakglass close {incident}"))
     })?;
-    ops::released(vault, &unsealed.incident, None)?;
+    ops::released(vault, incident, None)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// None of the values needs escaping: names and secrets of AWS are of an alphabet without quotes or
+/// None of the values needs escaping: names, secrets and tokens of AWS are of an alphabet without quotes or
 /// backslashes, which is checked here all the same.
-fn document(opened: &Released, unsealed: &Unsealed) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(1024));
-    for part in [
-        "{\"Version\":1,\"AccessKeyId\":\"",
-        opened.access_key.as_str(),
+fn document(handed: &Handed, unsealed: &Unsealed) -> Zeroizing<String> {
+    let (key, secret, token, expires) = match handed {
+        Handed::Key(key) => (&key.access_key, &key.secret, None, unsealed.expires),
+        Handed::Sessions(_, sessions) => match sessions.as_slice() {
+            [one] => {
+                let made = &one.made;
+                let expires = made.expires.min(unsealed.expires);
+                (&made.key, &made.secret, Some(&made.token), expires)
+            }
+            _ => return Zeroizing::default(),
+        },
+    };
+    let token = token.map(SessionToken::expose);
+    let room = 1024 + token.map_or(0, str::len);
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    text.push_str("{\"Version\":1");
+    let expires = expires.to_string();
+    for (field, value) in [
+        ("AccessKeyId", Some(key.as_str())),
+        ("SecretAccessKey", Some(secret.expose())),
+        ("SessionToken", token),
+        ("Expiration", Some(expires.as_str())),
     ] {
-        text.push_str(part);
-    }
-    text.push_str("\",\"SecretAccessKey\":\"");
-    for character in opened.secret.expose().chars() {
-        if matches!(character, '"' | '\\') {
-            text.push('\\');
+        let Some(value) = value else { continue };
+        for part in [",\"", field, "\":\""] {
+            text.push_str(part);
         }
-        text.push(character);
+        for character in value.chars() {
+            if matches!(character, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(character);
+        }
+        text.push('"');
     }
-    text.push_str("\",\"Expiration\":\"");
-    text.push_str(&unsealed.expires.to_string());
-    text.push_str("\"}\n");
+    text.push_str("}\n");
     text
 }
 

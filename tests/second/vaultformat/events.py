@@ -21,6 +21,9 @@ def _how(value):
     return value if value == "credential-process" else DELIVERY(value)
 
 
+ROLE = shape.record(profile=NAME, arn=text.role_arn, external_id=shape.maybe(text.external_id))
+SESSION = shape.record(credential=NAME, role=text.role_arn, key=KEY, expires=text.time)
+
 EVENTS = {
     "vault-founded": shape.record(vault=DIGEST),
     "manifest-intended": shape.record(version=NUMBER, manifest=DIGEST, change=STRING),
@@ -28,6 +31,7 @@ EVENTS = {
     "credential-added": shape.record(
         credential=shape.record(name=NAME, compartment=NAME, account=text.account, user=text.user)
     ),
+    "roles-set": shape.record(credential=NAME, roles=shape.several(ROLE)),
     "rotation-begun": shape.record(
         compartment=NAME, generation=NUMBER, header=DIGEST, manifest=DIGEST, endpoint=shape.maybe(STRING)
     ),
@@ -56,7 +60,14 @@ EVENTS = {
     "opened": shape.record(statement=envelope.SHAPE),
     "drill-intended": shape.record(credentials=shape.several(NAME)),
     "drilled": shape.record(statement=envelope.SHAPE),
-    "delivered": shape.record(incident=NAME, credentials=shape.several(NAME), how=_how),
+    "sessions-intended": shape.record(
+        incident=NAME, credential=NAME, roles=shape.several(text.role_arn), endpoint=shape.maybe(STRING)
+    ),
+    "delivered": shape.left_out_or(
+        "sessions",
+        shape.some(SESSION),
+        shape.record(incident=NAME, credentials=shape.several(NAME), how=_how),
+    ),
     "released": shape.record(incident=NAME, exit=shape.maybe(shape.ranged(-(2**31), 2**31 - 1))),
     "closing-intended": shape.record(incident=NAME, endpoint=shape.maybe(STRING)),
     "lease-expired": shape.record(incident=NAME, endpoint=shape.maybe(STRING)),
@@ -79,6 +90,7 @@ STATIONS = {
     "opened",
     "drill-intended",
     "drilled",
+    "sessions-intended",
     "delivered",
     "released",
     "closing-intended",
@@ -95,6 +107,7 @@ CARRIED = {
     "opened",
     "drill-intended",
     "drilled",
+    "sessions-intended",
     "delivered",
     "released",
 }

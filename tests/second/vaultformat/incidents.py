@@ -83,10 +83,18 @@ class Incidents:
         need(said.body["vault"] == self.chain.fingerprint, "history", "a statement of another vault")
         self.witnessed(said, joined)
 
+    def on_sessions_intended(self, event):
+        self._open_in(event["incident"], {event["credential"]})
+
     def on_delivered(self, event):
-        incident = self.incident(event["incident"])
+        self._open_in(event["incident"], set(event["credentials"]))
+        made_with = {session["credential"] for session in event["sessions"]}
+        need(made_with <= set(event["credentials"]), "history", "a session of another credential")
+
+    def _open_in(self, name, credentials):
+        incident = self.incident(name)
         need(not incident.closed, "history", "a delivery in a closed incident")
-        need(set(event["credentials"]) <= {name for name, _ in incident.opened}, "history", "not open in it")
+        need(credentials <= {opened for opened, _ in incident.opened}, "history", "not open in it")
 
     def on_released(self, event):
         self.incident(event["incident"])

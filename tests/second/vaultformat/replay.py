@@ -80,6 +80,11 @@ class State(Joined, Incidents):
         need(about["name"] not in self.credentials, "history", "a credential twice")
         self.credentials[about["name"]] = Credential(about)
 
+    def on_roles_set(self, event):
+        self.credential(event["credential"])
+        profiles = [role["profile"] for role in event["roles"]]
+        need(len(set(profiles)) == len(profiles), "history", "a profile twice")
+
     def credential(self, name):
         need(name in self.credentials, "history", f"no credential {name}")
         return self.credentials[name]

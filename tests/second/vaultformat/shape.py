@@ -69,6 +69,29 @@ def record_with(maybe_there, **types):
     return read
 
 
+def left_out_or(field, kind, whole):
+    """An object of the fields of `whole`, and of one more, which may be left out."""
+
+    def read(value):
+        if not isinstance(value, dict) or field not in value:
+            return {**whole(value), field: []}
+        rest = {key: inner for key, inner in value.items() if key != field}
+        return {**whole(rest), field: kind(value[field])}
+
+    return read
+
+
+def some(kind):
+    """A list that is not empty."""
+
+    def read(value):
+        found = several(kind)(value)
+        need(found, "form", "a list of nothing is left out")
+        return found
+
+    return read
+
+
 def several(kind):
     def read(value):
         need(isinstance(value, list), "form", "a list is wanted")

@@ -13,6 +13,10 @@ RULES = {
     "account": re.compile(r"[0-9]{12}"),
     "user": re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}"),
     "access key id": re.compile(r"[A-Za-z0-9]{16,128}"),
+    "external id": re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}"),
+    "ARN of a role": re.compile(
+        r"(?=.{1,600}$)arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[A-Za-z0-9_+=,.@/-]*/)?[A-Za-z0-9_+=,.@-]{1,64}"
+    ),
     "digest": re.compile(r"[0-9a-f]{64}"),
     "time": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"),
 }
@@ -39,6 +43,14 @@ def user(value):
 
 def access_key(value):
     return ruled("access key id", value)
+
+
+def external_id(value):
+    return ruled("external id", value)
+
+
+def role_arn(value):
+    return ruled("ARN of a role", value)
 
 
 def reason(value):

@@ -5,6 +5,7 @@ from vaultformat import events
 from .cases import File, blob, bytes_of, changed, dumps, without
 
 SUBJECT = "entries"
+ARN = "arn:aws:iam::210987654321:role/breakglass/access/deploy"
 TIME, KEY, DIGEST = "2026-11-24T03:00:00Z", "AKIAXXXXXXXXXXXXXXXX", "5a" * 32
 
 
@@ -26,6 +27,10 @@ def _samples():
         "manifest-intended": {"version": 2, "manifest": DIGEST, "change": "a spare for alice"},
         "manifest-adopted": {"version": 2, "manifest": DIGEST},
         "credential-added": {"credential": definition},
+        "roles-set": {
+            **credential,
+            "roles": [{"profile": "prod", "arn": ARN, "external_id": "northwind:breakglass"}],
+        },
         "rotation-begun": {
             "compartment": "main",
             "generation": 1,
@@ -50,6 +55,7 @@ def _samples():
         "opened": {"statement": envelope},
         "drill-intended": {"credentials": ["deploy"]},
         "drilled": {"statement": envelope},
+        "sessions-intended": {**incident, **credential, "roles": [ARN], "endpoint": None},
         "delivered": {**incident, "credentials": ["deploy"], "how": {"child": {"program": "aws"}}},
         "released": {**incident, "exit": -1},
         "closing-intended": {**incident, "endpoint": "http://127.0.0.1:1"},
@@ -89,6 +95,20 @@ def make():
 def _other_goods(file, samples):
     delivered = {"time": TIME, "event": {"delivered": {**samples["delivered"], "how": "credential-process"}}}
     file.good("delivered: by credential-process", entry=blob(dumps(delivered)))
+    session = {"credential": "deploy", "role": ARN, "key": KEY, "expires": TIME}
+    sessions = {"time": TIME, "event": {"delivered": {**samples["delivered"], "sessions": [session] * 2}}}
+    file.good("delivered: sessions", entry=blob(dumps(sessions)))
+    for name, value in (
+        ("a list of no sessions", []),
+        ("null in the place of sessions", None),
+        ("a session that is no object", [KEY]),
+        ("an unknown field of a session", [{**session, "secret": "x"}]),
+        ("a session without its end", [without(session, "expires")]),
+        ("a session of a user", [{**session, "role": ARN.replace("role", "user")}]),
+    ):
+        bad = changed(sessions, "event.delivered.sessions", value)
+        file.bad(f"delivered: {name}", "form", entry=blob(dumps(bad)))
+    _roles(file, samples)
     released = {"time": TIME, "event": {"released": {"incident": "inc-1", "exit": None}}}
     file.good("released: without an exit code", entry=blob(dumps(released)))
     file.good(
@@ -102,6 +122,42 @@ def _other_goods(file, samples):
         "an escaped letter",
         entry=blob(b'{"t\\u0069me":"%s","event":{"incident-closed":{"incident":"inc-1"}}}' % TIME.encode()),
     )
+
+
+def _roles(file, samples):
+    whole = {"time": TIME, "event": {"roles-set": samples["roles-set"]}}
+
+    def case(add, name, field, value):
+        add(f"roles-set: {name}", entry=blob(dumps(changed(whole, f"event.roles-set.{field}", value))))
+
+    def bad(name, **more):
+        file.bad(name, "form", **more)
+
+    case(file.good, "none", "roles", [])
+    case(file.good, "without an external id", "roles.0.external_id", None)
+    case(file.good, "another partition, and no path", "roles.0.arn", "arn:aws-us-gov:iam::210987654321:role/x")
+    case(file.good, "the longest name", "roles.0.arn", "arn:aws:iam::210987654321:role/" + "x" * 64)
+    role = samples["roles-set"]["roles"][0]
+    case(bad, "null in the place of the list", "roles", None)
+    case(bad, "an unknown field", "roles.0.more", 1)
+    case(bad, "an external id that is left out", "roles", [without(role, "external_id")])
+    case(bad, "an external id that is too short", "roles.0.external_id", "x")
+    case(bad, "an external id with a blank", "roles.0.external_id", "x y")
+    case(bad, "a profile with a blank", "roles.0.profile", "x y")
+    for name, arn in (
+        ("a name alone", "deploy"),
+        ("a user", "arn:aws:iam::210987654321:user/deploy"),
+        ("an account that is too short", "arn:aws:iam::21098765432:role/deploy"),
+        ("a region", "arn:aws:iam:us-east-1:210987654321:role/deploy"),
+        ("no name", "arn:aws:iam::210987654321:role/"),
+        ("a path alone", "arn:aws:iam::210987654321:role/access/"),
+        ("a partition of another kind", "arn:other:iam::210987654321:role/deploy"),
+        ("a quote", "arn:aws:iam::210987654321:role/de'ploy"),
+        ("a colon", "arn:aws:iam::210987654321:role/a:b"),
+        ("a name that is too long", "arn:aws:iam::210987654321:role/" + "x" * 65),
+        ("601 characters", "arn:aws:iam::210987654321:role/" + "a/" * 284 + "xx"),
+    ):
+        case(bad, f"an ARN: {name}", "roles.0.arn", arn)
 
 
 def _json(file):

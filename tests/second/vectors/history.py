@@ -138,6 +138,23 @@ def delivered(*names, name="inc-1"):
     return incident("delivered", name, credentials=list(names), how={"child": {"program": "aws"}})
 
 
+ROLE = {"profile": "prod", "arn": "arn:aws:iam::210987654321:role/deploy", "external_id": None}
+
+
+def roles(*roles, name="deploy"):
+    return "roles-set", {"credential": name, "roles": list(roles)}
+
+
+def sessions(credential="deploy", of="inc-1"):
+    return incident("sessions-intended", of, credential=credential, roles=[ROLE["arn"]], endpoint=None)
+
+
+def session_of(*names):
+    return [
+        {"credential": name, "role": ROLE["arn"], "key": KEYS["orphan"], "expires": EXPIRES} for name in names
+    ]
+
+
 def statement(story, key="one", name="deploy", generation=1):
     """A right statement of an opening on the newest head, as JSON's values."""
     tree = story.book.tree
@@ -397,6 +414,26 @@ class _Cases:
             committed(1, "deploy"),
         )
 
+    def sessions(self):
+        station = {"by": "station"}
+        self.good("roles: set, and taken away again", "added", roles(ROLE), roles())
+        self.bad("roles: of nobody", "added", roles(ROLE, name="nobody"))
+        self.bad("roles: one profile twice", "added", roles(ROLE, ROLE))
+        self.bad("roles: by a station", "added", roles(ROLE), **station, kind="writer")
+
+        def handed(event, *names):
+            return event[0], {**event[1], "sessions": session_of(*names)}
+
+        both = handed(delivered("deploy"), "deploy", "deploy")
+        self.good("sessions: of what is open", "opened", sessions(), both, **station)
+        self.bad("sessions: of what is not open", "wanted", sessions(), **station)
+        self.bad("sessions: of another credential", "opened", sessions("audit"), **station)
+        self.bad("sessions: in no incident", "opened", sessions(of="inc-9"), **station)
+        self.good("sessions: while it is being closed", "closing", sessions(), both, **station)
+        self.bad("sessions: in a closed one", "closed", sessions(), **station)
+        stray = handed(delivered("deploy"), "deploy", "audit")
+        self.bad("sessions: a delivery whose credential is not handed over", "opened", stray, **station)
+
     def keys(self):
         for event in ("key-deactivated", "key-missing"):
             self.bad(
@@ -464,6 +501,7 @@ class _Cases:
         self.bad("incident: a delivery of another credential", "opened", delivered("audit"), **station)
         self.good("incident: a delivery while it is being closed", "closing", delivered("deploy"), **station)
         self.bad("incident: a delivery in a closed one", "closed", delivered("deploy"), **station)
+        self.sessions()
         for event, more in (
             ("released", {"exit": None}),
             ("closing-intended", {"endpoint": None}),
