@@ -227,7 +227,7 @@ impl Store for BucketStore {
     /// Where no clear answer comes, the object is read: if it is ours, byte for byte, it was created.
     fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
         if !self.probed.load(Ordering::Relaxed) {
-            self.probe()?;
+            self.probe_one()?;
         }
         let path = self.path(key.as_str());
         let mut pause = PAUSE;
