@@ -107,6 +107,7 @@ impl App {
             credentials,
             region,
             endpoint,
+            patience: BucketAccess::PATIENCE,
         };
         Ok(BucketStore::open(place, access)?)
     }

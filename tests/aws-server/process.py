@@ -1,9 +1,15 @@
-"""What every server here does the same way: writing its files, and ending when it should."""
+"""What every server here does the same way: starting others, writing its files, and ending when it should."""
 
+import ctypes
 import os
 import signal
+import socket
+import subprocess
 import threading
 import time
+
+# prctl(2): the signal that a process gets when its parent is gone.
+PR_SET_PDEATHSIG = 1
 
 
 def write(path, text):
@@ -25,3 +31,36 @@ def watch(parent):
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)
+
+
+def start(command, said):
+    """A server as a child, which ends when this process does; what it says goes into a file. Only from the main
+    thread: it is whose end the system looks at."""
+    libc = ctypes.CDLL(None)
+    with open(said, "ab") as file:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
+        )
+
+
+def free_port():
+    """A port of the loopback interface that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def wait_for_port(port, child, said):
+    """Until somebody listens there; the child's last words where it ends first."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if child.poll() is not None:
+                with open(said, errors="replace") as file:
+                    raise RuntimeError(f"{child.args[0]} has ended: {file.read()[-2000:]}") from None
+            time.sleep(0.05)

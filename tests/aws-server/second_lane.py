@@ -24,16 +24,17 @@ def arguments():
     parser.add_argument("--accounts", default="", help="further accounts with the same users")
     parser.add_argument("--access-roles", action="store_true", help="roles in each account for its users")
     parser.add_argument("--services", default="iam,sts", help="what it is to have")
+    parser.add_argument("--anybody", action="store_true", help="ask nobody who it is, and set nothing up")
     parser.add_argument("--with-parent", action="store_true", help="end when the parent does")
     return parser.parse_args()
 
 
-def environment(port, services):
+def environment(port, services, anybody):
     """ministack reads its settings when it is imported."""
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
-        AUTH="true",
+        AUTH="false" if anybody else "true",
         BIND_HOST="127.0.0.1",
         GATEWAY_PORT=str(port),
         SERVICES=services,
@@ -58,6 +59,8 @@ def wait_until_it_answers(endpoint):
 def set_up(args, endpoint, port):
     try:
         wait_until_it_answers(endpoint)
+        if args.anybody:
+            return
         users = [user for user in args.users.split(",") if user]
         root = ("test", "test")
         bootstrap.bootstrap(endpoint, root, users, args.first_keys, args.state_dir)
@@ -81,7 +84,7 @@ def main():
     os.makedirs(args.state_dir, exist_ok=True)
     listener = socket.create_server(("127.0.0.1", args.port))
     port = listener.getsockname()[1]
-    environment(port, args.services)
+    environment(port, args.services, args.anybody)
 
     from hypercorn.asyncio import serve
     from hypercorn.config import Config

@@ -50,10 +50,41 @@ pub struct ObjectStore {
     _folder: TempDir,
 }
 
+/// What keeps the objects of an [`ObjectStore`].
+#[derive(Debug, Clone, Copy)]
+pub enum StoreServer {
+    /// moto's S3.
+    Moto,
+    /// ministack's.
+    Ministack,
+    /// Ceph's RGW. It has to be installed, and takes some seconds to start.
+    Ceph,
+    /// s3s-fs, which has to be installed: BREAKGLASS_S3S, or on the PATH.
+    S3s,
+}
+
+impl StoreServer {
+    /// By its name in tests/aws-server/stores.py.
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Moto, Self::Ministack, Self::Ceph, Self::S3s]
+            .into_iter()
+            .find(|server| server.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Moto => "moto",
+            Self::Ministack => "ministack",
+            Self::Ceph => "ceph",
+            Self::S3s => "s3s",
+        }
+    }
+}
+
 /// How an object store does conditional writes.
 #[derive(Debug, Clone, Copy)]
 pub enum Conditions {
-    /// As S3 does.
+    /// As the server itself does, S3's way if it is a good one.
     Hold,
     /// It does not look at them.
     Ignored,
@@ -101,6 +132,22 @@ impl Server {
             config: self.folder.path().join("config"),
             credentials: self.folder.path().join("credentials"),
         }
+    }
+
+    /// Id and secret of the access key of such a profile.
+    pub fn key_of(&self, profile: &str) -> (String, String) {
+        let text = fs::read_to_string(self.files().credentials).expect("the file");
+        let (_, lines) = text
+            .split_once(&format!("[{profile}]\n"))
+            .expect("the profile");
+        let value = |name: &str| {
+            let found = lines.lines().find_map(|line| line.strip_prefix(name));
+            found.expect("a value").to_owned()
+        };
+        (
+            value("aws_access_key_id = "),
+            value("aws_secret_access_key = "),
+        )
     }
 
     /// The same with one more profile in them.
@@ -290,19 +337,26 @@ impl Proxy {
 }
 
 impl ObjectStore {
-    /// Starts one.
-    pub fn start(conditions: Conditions) -> Self {
+    /// Starts one, with further options for object_store.py.
+    pub fn start(server: StoreServer, conditions: Conditions, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let conditions = match conditions {
             Conditions::Hold => "hold",
             Conditions::Ignored => "ignored",
             Conditions::Late => "late",
         };
-        let options = ["--conditions", conditions];
+        let mut all = vec!["--server", server.name(), "--conditions", conditions];
+        all.extend(options);
         Self {
-            process: Process::start("object_store.py", &options, folder.path()),
+            process: Process::start("object_store.py", &all, folder.path()),
             _folder: folder,
         }
+    }
+
+    /// Lets in whoever has these credentials. Some servers let everybody in.
+    pub fn admit(&self, (key, secret): &(String, String)) {
+        let order = serde_json::json!([key, secret]).to_string();
+        http(self.process.port, "POST", "/_store/admit", &order);
     }
 
     /// Where it is.
@@ -323,6 +377,27 @@ impl ObjectStore {
     pub fn hide(&self, name: &str) {
         let path = serde_json::json!(format!("/vault/{name}")).to_string();
         http(self.process.port, "POST", "/_store/hide", &path);
+    }
+
+    /// The names of all objects in the bucket.
+    pub fn objects(&self) -> Vec<String> {
+        let names = http(self.process.port, "GET", "/_store/objects", "");
+        let names = names.as_array().expect("a list").iter();
+        names
+            .map(|name| name.as_str().expect("a name").to_owned())
+            .collect()
+    }
+
+    /// Keeps all objects as they are now, under a name.
+    pub fn save(&self, name: &str) {
+        let name = serde_json::json!(name).to_string();
+        http(self.process.port, "POST", "/_store/save", &name);
+    }
+
+    /// Brings back what was kept under that name, where `part` stands in an object's name; what came later is gone.
+    pub fn restore(&self, name: &str, part: &str) {
+        let order = serde_json::json!([name, part]).to_string();
+        http(self.process.port, "POST", "/_store/restore", &order);
     }
 
     /// Forgets orders, the log, and what is hidden.

@@ -7,6 +7,7 @@ identities that they make can do there. Each verb writes one JSON document to st
     account.py break-glass        with the credential in the environment, as `unseal -- …` hands it over
     account.py alarms FOLDER      what the rules of alarm.yaml make of events
     account.py granted            the actions that the rotator and its machine are allowed, by the templates
+    account.py store              the S3 actions of store.yaml, each with its resource, for the vault s3://vault/acme
     account.py guard              what guard.yaml denies to whom, by the evaluator of tests/aws-server
 """
 
@@ -74,6 +75,17 @@ def template(name):
 
 def listed(value):
     return value if isinstance(value, list) else [value]
+
+
+def store():
+    policy = template("store")["Resources"]["Vault"]["Properties"]["PolicyDocument"]
+    name = lambda text: text.replace("${Bucket}", "vault").replace("${Prefix}", "acme")
+    allowed = [
+        [action, name(statement["Resource"])]
+        for statement in policy["Statement"]
+        for action in listed(statement["Action"])
+    ]
+    return sorted(allowed)
 
 
 def granted():
@@ -322,6 +334,7 @@ VERBS = {
     "break-glass": as_break_glass,
     "alarms": alarms,
     "granted": granted,
+    "store": store,
     "guard": guard,
 }
 

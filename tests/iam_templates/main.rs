@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aws::{Lane, Server, python};
+use aws::{Conditions, Lane, ObjectStore, Server, StoreServer, python};
 use scene::{BGO, IC, Scene};
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn the_templates_are_what_cloudformation_takes() {
     let files: Vec<PathBuf> = folder
         .map(|entry| entry.expect("an entry").path())
         .collect();
-    assert!(files.len() >= 6, "{files:?}");
+    assert!(files.len() >= 7, "{files:?}");
     let output = lint.arg("--").args(files).output();
     let output = output.expect("cfn-lint is in the test environment: scripts/setup");
     assert!(output.status.success(), "{output:?}");
@@ -94,6 +94,56 @@ fn what_is_granted_is_what_is_called() {
     // A profile that names a role makes the SDK assume it.
     called.insert("sts:AssumeRole".to_owned());
     assert_eq!(granted, called);
+}
+
+/// The S3 action, and the resource as store.yaml writes it, of a request that came to the store.
+fn asked_of_store(request: &Value) -> (String, String) {
+    let method = request["method"].as_str().expect("a method");
+    let path = request["path"].as_str().expect("a path");
+    let name = path.strip_prefix("/vault").expect("in the bucket");
+    // DeleteObjects, which takes the right to delete each of them.
+    let deleted = request["deleted"].as_array().expect("a list");
+    let is_probe = |one: &Value| {
+        one.as_str()
+            .is_some_and(|one| one.starts_with("acme/probe/"))
+    };
+    let (action, part) = match method {
+        "GET" if name.trim_matches('/').is_empty() => ("ListBucket", ""),
+        "GET" if name.starts_with("/acme/") => ("GetObject", "/acme/*"),
+        "PUT" if name.starts_with("/acme/") => ("PutObject", "/acme/*"),
+        "POST" if !deleted.is_empty() && deleted.iter().all(is_probe) => {
+            ("DeleteObject", "/acme/probe/*")
+        }
+        _ => (method, name),
+    };
+    (format!("s3:{action}"), format!("arn:aws:s3:::vault{part}"))
+}
+
+#[test]
+fn what_is_granted_in_a_bucket_is_what_is_asked_of_it() {
+    let store = ObjectStore::start(StoreServer::Moto, Conditions::Hold, &[]);
+    let mut scene = Scene::empty(&["deploy"]);
+    scene.variables.extend([
+        ("BREAKGLASS_VAULT".into(), "s3://vault/acme".into()),
+        ("AWS_ENDPOINT_URL_S3".into(), store.endpoint().into()),
+    ]);
+    scene.prepare(&[IC, BGO]);
+    store.reset();
+    scene.found(&[IC], &[BGO], &[]);
+    scene.add(&["deploy"]);
+    scene.run(&["rotate"]).ended(0);
+    scene.unseal(&["deploy"], &["true"]).ended(0);
+    scene.run(&["close"]).ended(0);
+    scene.run(&["ledger", "verify"]).ended(0);
+    let copy = scene.path("copy");
+    let copy = copy.to_str().expect("a plain path");
+    scene
+        .run(&["vault", "export", "--without-program", copy])
+        .ended(0);
+    let asked: BTreeSet<(String, String)> = store.log().iter().map(asked_of_store).collect();
+    let granted: BTreeSet<(String, String)> =
+        serde_json::from_value(ask(None, &["store"])).expect("a list of pairs");
+    assert_eq!(granted, asked);
 }
 
 #[test]

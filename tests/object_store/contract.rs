@@ -2,21 +2,27 @@
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use breakglass::ports::{Store, StoreError, StoreKey};
 use breakglass::store::{BucketAccess, BucketStore};
 
-use crate::aws::ObjectStore;
+use crate::aws::{ObjectStore, StoreServer};
 use crate::{PLACE, good};
 
 fn open(store: &ObjectStore) -> BucketStore {
+    open_with(store, BucketAccess::PATIENCE)
+}
+
+fn open_with(store: &ObjectStore, patience: Duration) -> BucketStore {
     let credentials = Credentials::new("any", "any", None, None, "test");
     let access = BucketAccess {
         credentials: SharedCredentialsProvider::new(credentials),
         region: "us-east-1".to_owned(),
         endpoint: Some(store.endpoint()),
+        patience,
     };
     BucketStore::open(&PLACE.parse().expect("a place"), access).expect("nothing is sent")
 }
@@ -25,9 +31,8 @@ fn key(text: &str) -> StoreKey {
     StoreKey::new(text).expect("a name")
 }
 
-#[test]
-fn what_was_created_is_read_and_not_created_again() {
-    let server = good();
+pub fn what_was_created_is_read_and_not_created_again(on: StoreServer) {
+    let server = good(on);
     let store = open(&server);
     store.create(&key("a/one.json"), b"first").expect("created");
     assert_eq!(store.read(&key("a/one.json"), 5).expect("read"), b"first");
@@ -63,9 +68,8 @@ fn what_was_created_is_read_and_not_created_again() {
     assert_eq!(store.read(&key("a/one.json"), 9).expect("read"), b"second");
 }
 
-#[test]
-fn folders_are_listed_one_by_one_and_whole() {
-    let server = good();
+pub fn folders_are_listed_one_by_one_and_whole(on: StoreServer) {
+    let server = good(on);
     let store = open(&server);
     for name in ["top", "a/2", "a/1", "a/b/3", "c/d/4"] {
         store.create(&key(name), name.as_bytes()).expect("created");
@@ -83,20 +87,25 @@ fn folders_are_listed_one_by_one_and_whole() {
 }
 
 /// Of several who create the same object, exactly one succeeds, and it holds what that one wrote.
-#[test]
-fn exactly_one_wins() {
+pub fn exactly_one_wins(on: StoreServer) {
     const WRITERS: u8 = 8;
-    let server = good();
+    let server = good(on);
+    let stores: Vec<BucketStore> = (0..WRITERS).map(|_| open(&server)).collect();
+    for (nth, store) in stores.iter().enumerate() {
+        // Whoever creates for the first time looks at the store before, and must not be late here.
+        store
+            .create(&key(&format!("first/{nth}")), b"")
+            .expect("a good store");
+    }
     for round in 0..12 {
         let barrier = Barrier::new(usize::from(WRITERS));
         let name = key(&format!("race/{round}"));
         let winners: Vec<u8> = thread::scope(|scope| {
             let writers: Vec<_> = (0..WRITERS)
-                .map(|writer| {
-                    let (server, barrier, name) = (&server, &barrier, &name);
+                .zip(&stores)
+                .map(|(writer, store)| {
+                    let (barrier, name) = (&barrier, &name);
                     scope.spawn(move || {
-                        let store = open(server);
-                        store.probe().expect("a good store");
                         barrier.wait();
                         store.create(name, &[writer; 32]).is_ok().then_some(writer)
                     })
@@ -115,9 +124,8 @@ fn exactly_one_wins() {
 }
 
 /// The answer to a creation is lost: ours is known by its bytes, somebody else's is theirs.
-#[test]
-fn a_creation_that_got_no_answer_is_looked_at() {
-    let server = good();
+pub fn a_creation_that_got_no_answer_is_looked_at(on: StoreServer) {
+    let server = good(on);
     let store = open(&server);
     store.probe().expect("a good store");
     for (fault, times) in [
@@ -143,4 +151,29 @@ fn a_creation_that_got_no_answer_is_looked_at() {
     server.arm("PUT", "never", "unavailable", 1, 100);
     let never = store.create(&key("never"), b"ours");
     assert!(matches!(never, Err(StoreError::Failed(..))), "{never:?}");
+}
+
+/// No answer at all: reading, listing and writing end with that word, and what was there is there.
+pub fn a_store_that_never_answers_is_given_up(on: StoreServer) {
+    let server = good(on);
+    let store = open(&server);
+    store.create(&key("a/there"), b"there").expect("created");
+    server.arm("GET", "", "hang", 1, 1000);
+    server.arm("PUT", "", "hang", 1, 1000);
+    let hasty = open_with(&server, Duration::from_millis(300));
+    let in_vain = [
+        hasty.read(&key("a/there"), 9).map(drop),
+        hasty.list(&key("a")).map(drop),
+        hasty.create(&key("a/new"), b"new"),
+        hasty.replace(&key("a/there"), b"other"),
+    ];
+    for answer in in_vain {
+        let Err(StoreError::Failed(_, why) | StoreError::Unwritable(_, why)) = &answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(why, "it gave no answer in time");
+    }
+    server.reset();
+    assert_eq!(store.read(&key("a/there"), 9).expect("read"), b"there");
+    store.create(&key("a/new"), b"new").expect("created");
 }

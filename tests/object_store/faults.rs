@@ -1,13 +1,13 @@
 //! What a store may do wrong, and what is lost by it: nothing.
 
+use crate::aws::StoreServer;
 use crate::{good, sealed_in};
 
 const COMMIT: &str = "/acme/ledger/commit/";
 
 /// The answer to a commit never comes, or it is said to have failed; it was written or not. Nobody notices.
-#[test]
-fn a_commit_whose_answer_is_lost_is_written_once() {
-    let store = good();
+pub fn a_commit_whose_answer_is_lost_is_written_once(on: StoreServer) {
+    let store = good(on);
     let scene = sealed_in(&store, &["deploy"]);
     for fault in [
         "drop-before",
@@ -37,12 +37,17 @@ fn a_commit_whose_answer_is_lost_is_written_once() {
 }
 
 /// It takes nothing more, or nothing from us: no key is made, and the next run goes on.
-#[test]
-fn a_store_that_is_full_or_forbidden_costs_no_key() {
-    let store = good();
+pub fn a_store_that_is_full_or_forbidden_costs_no_key(on: StoreServer) {
+    let store = good(on);
     let scene = sealed_in(&store, &["deploy"]);
-    for (fault, said) in [("full", "QuotaExceeded"), ("denied", "AccessDenied")] {
-        for nth in [1, 2, 4, 6] {
+    let all: [(&str, &str, &[u32]); 4] = [
+        ("full", "QuotaExceeded", &[1, 2, 4, 6]),
+        ("denied", "AccessDenied", &[1, 2, 4, 6]),
+        ("no-space", "InsufficientStorage", &[1, 4]),
+        ("unavailable", "SlowDown", &[4]),
+    ];
+    for (fault, said, places) in all {
+        for &nth in places {
             store.reset();
             store.arm("PUT", "/acme/", fault, nth, 1000);
             let seen = scene.run(&["rotate"]);
@@ -62,28 +67,33 @@ fn a_store_that_is_full_or_forbidden_costs_no_key() {
     scene.run(&["ledger", "verify"]).ended(0);
 }
 
-#[test]
-fn an_answer_that_ends_too_soon_is_asked_for_again() {
-    let store = good();
+/// Half an answer is asked for again; one that takes seconds is waited for.
+pub fn an_answer_that_ends_too_soon_or_comes_late_is_waited_for(on: StoreServer) {
+    let store = good(on);
     let scene = sealed_in(&store, &["deploy"]);
-    for nth in [1, 4] {
+    for (method, fault, nth, args) in [
+        ("GET", "truncate", 1, ["status", "--json"]),
+        ("GET", "truncate", 4, ["status", "--json"]),
+        ("GET", "slow", 2, ["status", "--json"]),
+        ("PUT", "slow", 2, ["rotate", "--json"]),
+    ] {
         store.reset();
-        store.arm("GET", COMMIT, "truncate", nth, 1);
-        scene.run(&["status"]).ended(0);
+        store.arm(method, COMMIT, fault, nth, 1);
+        scene.run(&args).ended(0);
         assert!(
-            store.log().iter().any(|one| one["fault"] == "truncate"),
-            "{nth}"
+            store.log().iter().any(|one| one["fault"] == fault),
+            "{fault} {nth}"
         );
     }
+    assert_eq!(scene.keys_of("deploy").len(), 1);
 }
 
 /// An object is gone: whatever it was, nothing is released or made as if it had never been.
-#[test]
-fn what_the_store_has_lost_is_missed() {
-    let store = good();
+pub fn what_the_store_has_lost_is_missed(on: StoreServer) {
+    let store = good(on);
     let scene = sealed_in(&store, &["deploy"]);
     let keys = scene.keys_of("deploy");
-    let listed = store_names(&store, &scene);
+    let listed = store.objects();
     let matters = |name: &&String| {
         name.contains("/ledger/commit/")
             || name.contains("/manifest/")
@@ -105,23 +115,31 @@ fn what_the_store_has_lost_is_missed() {
     scene.run(&["status"]).ended(0);
 }
 
-/// The names of all objects, by reading the vault once.
-fn store_names(store: &crate::aws::ObjectStore, scene: &crate::scene::Scene) -> Vec<String> {
+/// All objects are as they were a rotation ago: whoever saw the later ones says so, and makes no key. Where it is only
+/// the checkpoint, which is derived, nothing depends on it.
+pub fn what_the_store_has_older_is_noticed(on: StoreServer) {
+    let store = good(on);
+    let scene = sealed_in(&store, &["deploy"]);
+    store.save("before");
+    scene.run(&["rotate"]).ended(0);
+    store.save("after");
+    let keys = scene.keys_of("deploy");
+    store.restore("before", "");
+    for args in [["status", "--json"], ["rotate", "--json"]] {
+        let seen = scene.run(&args).ended(7);
+        assert!(seen.text.contains("\"error\""), "{seen}");
+    }
+    assert_eq!(scene.keys_of("deploy"), keys);
+    store.restore("after", "");
+    scene.run(&["ledger", "verify"]).ended(0);
+
+    let checkpoint = "acme/ledger/checkpoint";
+    assert!(store.objects().iter().any(|name| name == checkpoint));
+    store.restore("before", checkpoint);
+    scene.run(&["status"]).ended(0);
+    store.hide(checkpoint);
+    scene.run(&["status"]).ended(0);
+    scene.run(&["rotate"]).ended(0);
     store.reset();
     scene.run(&["ledger", "verify"]).ended(0);
-    let mut names: Vec<String> = store
-        .log()
-        .iter()
-        .filter(|one| one["method"] == "GET")
-        .filter_map(|one| {
-            one["path"]
-                .as_str()?
-                .strip_prefix("/vault/")
-                .map(str::to_owned)
-        })
-        .filter(|name| name.rsplit('/').next().is_some_and(|last| !last.is_empty()))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }

@@ -1,11 +1,11 @@
 //! The main job.
 
+use crate::aws::StoreServer;
 use crate::scene::{borrowed, both_pins};
 use crate::{PLACE, good, sealed_in};
 
-#[test]
-fn the_main_job_in_a_bucket_and_from_a_copy_of_it() {
-    let store = good();
+pub fn the_main_job_in_a_bucket_and_from_a_copy_of_it(on: StoreServer) {
+    let store = good(on);
     let mut scene = sealed_in(&store, &["deploy"]);
     let config = std::fs::read_to_string(scene.station().join("config.toml")).expect("a text");
     assert!(config.starts_with("name ="), "{config}");
@@ -77,9 +77,8 @@ fn the_main_job_in_a_bucket_and_from_a_copy_of_it() {
 }
 
 /// A vault is founded where nothing is, and what names no place is told as such.
-#[test]
-fn a_place_that_is_taken_or_is_none() {
-    let store = good();
+pub fn a_place_that_is_taken_or_is_none(on: StoreServer) {
+    let store = good(on);
     let mut scene = sealed_in(&store, &["deploy"]);
     let init = [
         "init",

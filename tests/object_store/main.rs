@@ -1,4 +1,7 @@
 //! The vault in an object store: the main job, faults of the store, and stores that are none for a vault.
+//!
+//! What is to hold on every server is one suite, which is run on moto and on another: ministack, or whichever
+//! `BREAKGLASS_STORE` names. scripts/object-stores runs it on those that are too heavy for every change.
 
 #[path = "../common/aws.rs"]
 mod aws;
@@ -13,7 +16,7 @@ mod job;
 mod refused;
 mod rivals;
 
-use aws::{Conditions, ObjectStore};
+use aws::{Conditions, ObjectStore, ROTATOR, StoreServer};
 use scene::Scene;
 
 /// Where the vaults of these tests are.
@@ -22,6 +25,7 @@ const PLACE: &str = "s3://vault/acme";
 /// A scene whose vault is to be in that store.
 fn scene_in(store: &ObjectStore, users: &[&str]) -> Scene {
     let mut scene = Scene::empty(users);
+    store.admit(&scene.server().key_of(ROTATOR));
     scene.variables.extend([
         ("BREAKGLASS_VAULT".into(), PLACE.into()),
         ("AWS_ENDPOINT_URL_S3".into(), store.endpoint().into()),
@@ -39,7 +43,48 @@ fn sealed_in(store: &ObjectStore, users: &[&str]) -> Scene {
     scene
 }
 
-/// A store whose conditional writes hold.
-fn good() -> ObjectStore {
-    ObjectStore::start(Conditions::Hold)
+/// A store whose conditional writes hold, on that server.
+fn good(server: StoreServer) -> ObjectStore {
+    ObjectStore::start(server, Conditions::Hold, &[])
 }
+
+/// The server beside moto.
+fn another() -> StoreServer {
+    let Ok(name) = std::env::var("BREAKGLASS_STORE") else {
+        return StoreServer::Ministack;
+    };
+    StoreServer::of(&name).unwrap_or_else(|| panic!("BREAKGLASS_STORE={name}: there is none"))
+}
+
+/// The tests of the suite, on one server.
+macro_rules! suite {
+    ($module:ident, $server:expr) => {
+        suite! {
+            $module, $server,
+            contract: what_was_created_is_read_and_not_created_again, folders_are_listed_one_by_one_and_whole,
+                exactly_one_wins, a_creation_that_got_no_answer_is_looked_at,
+                a_store_that_never_answers_is_given_up;
+            job: the_main_job_in_a_bucket_and_from_a_copy_of_it, a_place_that_is_taken_or_is_none;
+            faults: a_commit_whose_answer_is_lost_is_written_once, a_store_that_is_full_or_forbidden_costs_no_key,
+                an_answer_that_ends_too_soon_or_comes_late_is_waited_for, what_the_store_has_lost_is_missed,
+                what_the_store_has_older_is_noticed;
+        }
+    };
+    ($module:ident, $server:expr, $($subject:ident: $($test:ident),+;)+) => {
+        mod $module {
+            $(
+                mod $subject {
+                    $(
+                        #[test]
+                        fn $test() {
+                            crate::$subject::$test($server);
+                        }
+                    )+
+                }
+            )+
+        }
+    };
+}
+
+suite! { on_moto, crate::aws::StoreServer::Moto }
+suite! { on_another, crate::another() }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::aws::StoreServer;
 use crate::good;
 use crate::scene::{BGO, IC, Scene};
 use crate::scene_in;
@@ -114,7 +115,7 @@ fn several_rotators_on_one_store() {
     let (rotators, many, rounds) = if long { (8, 200, 20) } else { (3, 6, 2) };
     let users: Vec<String> = (1..=many).map(|nth| format!("user{nth}")).collect();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
-    let store = good();
+    let store = good(StoreServer::Moto);
     let mut scene = scene_in(&store, &users);
     scene.prepare(&[IC, BGO]);
     scene.found(&[IC], &[BGO], &[]);

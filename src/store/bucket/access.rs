@@ -21,6 +21,13 @@ pub struct BucketAccess {
     pub region: String,
     /// Where the store is, as a URL, if it is not AWS's.
     pub endpoint: Option<String>,
+    /// How long the store may take for one answer; [`BucketAccess::PATIENCE`] where nothing speaks for another.
+    pub patience: Duration,
+}
+
+impl BucketAccess {
+    /// What a slow store may take for one answer. A call is tried four times.
+    pub const PATIENCE: Duration = Duration::from_secs(30);
 }
 
 /// The SDK's credentials as the object store's crate takes them, kept until shortly before they end.

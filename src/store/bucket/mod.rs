@@ -30,8 +30,7 @@ pub use place::{BucketPlace, NotAPlace};
 
 use crate::ports::{Held, Store, StoreError, StoreKey};
 
-/// How long the store may take for one answer, and for a connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the store may take for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often a call is made until it counts as failed.
 const TRIES: u32 = 4;
@@ -65,7 +64,7 @@ impl BucketStore {
         };
         let failed = |why: String| StoreError::Failed(shown.clone(), why);
         let options = ClientOptions::new()
-            .with_timeout(PATIENCE)
+            .with_timeout(access.patience)
             .with_connect_timeout(CONNECT)
             .with_allow_http(true);
         // What is tried again, and when that is safe, is decided here.
@@ -129,22 +128,20 @@ impl BucketStore {
         F: Future<Output = object_store::Result<T>> + Send,
     {
         let mut pause = PAUSE;
-        for last in (0..TRIES).map(|nth| nth + 1 == TRIES) {
+        let mut left = TRIES;
+        loop {
             let error = match self.wait(send()) {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             let (told, effect) = sort(what, &error);
-            if last || effect == Effect::Refused {
+            left -= 1;
+            if left == 0 || effect == Effect::Refused {
                 return Err(told);
             }
             thread::sleep(pause);
             pause *= 2;
         }
-        Err(StoreError::Failed(
-            what.to_owned(),
-            "too many tries".to_owned(),
-        ))
     }
 
     async fn create_once(&self, path: &Path, bytes: &[u8]) -> object_store::Result<()> {
@@ -230,18 +227,19 @@ impl Store for BucketStore {
     /// Where no clear answer comes, the object is read: if it is ours, byte for byte, it was created.
     fn create(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {
         if !self.probed.load(Ordering::Relaxed) {
-            self.probe()?;
+            self.probe_one()?;
         }
         let path = self.path(key.as_str());
         let mut pause = PAUSE;
-        let mut unclear = None;
-        for _ in 0..TRIES {
+        let mut nth = 0;
+        loop {
+            nth += 1;
             let Err(error) = self.wait(self.create_once(&path, bytes)) else {
                 return Ok(());
             };
             let (told, effect) = sort_writing(key.as_str(), &error);
             // Refused at the first try: it is somebody else's. Later, it may be what was unclear before.
-            if effect == Effect::Refused && unclear.is_none() {
+            if effect == Effect::Refused && nth == 1 {
                 return Err(told);
             }
             match self.read(key, bytes.len()) {
@@ -249,12 +247,12 @@ impl Store for BucketStore {
                 Ok(_) | Err(StoreError::TooLarge(..)) => {
                     return Err(StoreError::AlreadyExists(key.to_string()));
                 }
-                Err(_) => unclear = Some(told),
+                Err(_) if nth == TRIES => return Err(told),
+                Err(_) => {}
             }
             thread::sleep(pause);
             pause *= 2;
         }
-        Err(unclear.unwrap_or_else(|| StoreError::Failed(key.to_string(), "too many tries".into())))
     }
 
     fn replace(&self, key: &StoreKey, bytes: &[u8]) -> Result<(), StoreError> {

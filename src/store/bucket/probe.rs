@@ -12,6 +12,8 @@ use crate::ports::{Store, StoreError, StoreKey};
 /// How many create the same object at once. A store that looks first and writes then is not caught by fewer, or
 /// by one after the other.
 const CREATORS: u8 = 8;
+/// How many objects are tried before a vault is founded. s3s-fs 0.14 has one winner for every second object by chance.
+const OBJECTS: u8 = 10;
 
 /// What the probe found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +43,18 @@ impl std::fmt::Display for Broken {
 }
 
 impl BucketStore {
-    /// Has eight create one object at once, under `probe/`, which nothing else uses: exactly one must succeed,
-    /// the object must be that one's, and it must not be created again. Done by itself before the first
-    /// creation.
+    /// Tries ten objects, as [`BucketStore::create`] tries one before the first creation: for a place where a vault is to
+    /// be founded. A store that looks first and writes later may be lucky with a few.
     ///
     /// # Errors
-    /// [`StoreError::Unreliable`] where it is not so; what the store says where it cannot be asked.
+    /// [`StoreError::Unreliable`] where the store does not keep its promise; what it says where it cannot be asked.
     pub fn probe(&self) -> Result<(), StoreError> {
+        (0..OBJECTS).try_for_each(|_| self.probe_one())
+    }
+
+    /// Has eight create one object at once, under `probe/`, which nothing else uses: exactly one must succeed, the
+    /// object must be that one's, and it must not be created again.
+    pub(super) fn probe_one(&self) -> Result<(), StoreError> {
         let key = new_name()?;
         let path = self.path(key.as_str());
         let bodies: Vec<Vec<u8>> = (0..CREATORS).map(|nth| vec![b'0' + nth; 64]).collect();
