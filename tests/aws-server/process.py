@@ -1,5 +1,6 @@
 """What every server here does the same way: starting others, writing its files, and ending when it should."""
 
+import concurrent.futures
 import ctypes
 import os
 import signal
@@ -33,9 +34,16 @@ def watch(parent):
     os._exit(0)
 
 
+# A child that ends with its parent ends with the thread that started it: so that is one that lasts.
+STARTER = concurrent.futures.ThreadPoolExecutor(1)
+
+
 def start(command, said):
-    """A server as a child, which ends when this process does; what it says goes into a file. Only from the main
-    thread: it is whose end the system looks at."""
+    """A server as a child, which ends when this process does; what it says goes into a file."""
+    return STARTER.submit(_start, command, said).result()
+
+
+def _start(command, said):
     libc = ctypes.CDLL(None)
     with open(said, "ab") as file:
         return subprocess.Popen(
