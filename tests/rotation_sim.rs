@@ -404,7 +404,7 @@ fn another_rotator_that_is_left_to_its_work_ends_it() {
 #[test]
 fn what_another_rotator_has_under_way_is_never_taken_away() {
     let founded = founded_with_two();
-    let (step, deaths) = if cases() > 1000 { (1, 1) } else { (3, 3) };
+    let (step, deaths) = if cases() > 1000 { (1, 1) } else { (3, 5) };
     let (mut points, mut keys) = (0, 0);
     for at in (0..EARLY).step_by(step) {
         for stops_at in (0..MOMENTS).step_by(deaths) {

@@ -42,8 +42,8 @@ pub fn a_store_that_is_full_or_forbidden_costs_no_key(on: StoreServer) {
     let scene = sealed_in(&store, &["deploy"]);
     let all: [(&str, &str, &[u32]); 4] = [
         ("full", "QuotaExceeded", &[1, 2, 4, 6]),
-        ("denied", "AccessDenied", &[1, 2, 4, 6]),
-        ("no-space", "InsufficientStorage", &[1, 4]),
+        ("denied", "AccessDenied", &[1, 4]),
+        ("no-space", "InsufficientStorage", &[4]),
         ("unavailable", "SlowDown", &[4]),
     ];
     for (fault, said, places) in all {
