@@ -202,3 +202,42 @@ fn closing_that_aws_refuses_is_not_closed_and_says_so() {
     scene.run(&["close"]).ended(0);
     scene.run(&["status"]).ended(0);
 }
+
+#[test]
+fn a_user_whom_two_vaults_claim_is_left_to_the_first() {
+    let mut scene = sealed();
+    scene.add(&["other"]);
+    let first = scene.station().to_owned();
+    let second = scene.new_station("second");
+    scene.prepare(&["carol", "dan"]);
+    let vault = scene.path("second-vault");
+    scene.go_to(second.clone());
+    scene.variables = vec![("BREAKGLASS_VAULT".into(), vault.into())];
+    scene.found(&["carol"], &["dan"], &[]);
+    // One user has the key of the first vault already; the other has none yet, and gets it there.
+    let before = scene.keys_of("deploy");
+    let add = ["credential", "add", "deploy", "--user", "deploy"];
+    let told = scene.run(&add).ended(4);
+    assert!(told.error.contains("foreign-key"), "{told}");
+    scene.add(&["other"]);
+    let claimed = std::mem::take(&mut scene.variables);
+    scene.go_to(first.clone());
+    scene.run(ROTATE).ended(0);
+    let made = scene.keys_of("other");
+
+    scene.go_to(second);
+    scene.variables = claimed;
+    let told = scene.run(ROTATE).ended(4);
+    assert!(told.error.contains("foreign-key"), "{told}");
+    assert!(told.error.contains(&made[0].0), "{told}");
+    assert_eq!(
+        scene.keys_of("other"),
+        made,
+        "it makes none, and takes none away"
+    );
+    scene.go_to(first);
+    scene.variables.clear();
+    scene.run(ROTATE).ended(0);
+    assert_eq!(scene.keys_of("other").len(), 1);
+    assert_ne!(scene.keys_of("deploy"), before);
+}
