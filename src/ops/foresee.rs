@@ -38,6 +38,20 @@ pub struct Foreseen {
     pub going: Vec<AccessKeyId>,
 }
 
+impl Foreseen {
+    fn nothing(credential: &CredentialState) -> Self {
+        let definition = &credential.definition;
+        Self {
+            name: definition.name.clone(),
+            compartment: definition.compartment.clone(),
+            account: definition.account.clone(),
+            will: Will::Leave,
+            why: Vec::new(),
+            going: Vec::new(),
+        }
+    }
+}
+
 /// What [`super::rotate()`] would do of its own accord. What only AWS knows, such as keys of somebody else's, is
 /// not seen.
 ///
@@ -47,6 +61,14 @@ pub fn foresee(vault: &OpenVault<'_>, request: &RotateRequest) -> Result<Vec<For
     let now = vault.world.clock.now();
     let mut all = Vec::new();
     for compartment in vault.compartments(&request.compartments, "nothing was changed")? {
+        if let Some(left) = request.occasion().yields_to(vault, &compartment) {
+            let members = vault.state().members(&compartment);
+            all.extend(members.map(|one| Foreseen {
+                why: vec![left.failure().what],
+                ..Foreseen::nothing(one)
+            }));
+            continue;
+        }
         let rotates = !request.due_only || is_due(vault, &compartment, now);
         let shared = reasons(vault, &compartment, now);
         for credential in vault.state().members(&compartment) {
@@ -85,16 +107,8 @@ fn of_one(
     shared: &[String],
     now: Timestamp,
 ) -> Foreseen {
-    let definition = &credential.definition;
-    let mut foreseen = Foreseen {
-        name: definition.name.clone(),
-        compartment: definition.compartment.clone(),
-        account: definition.account.clone(),
-        will: Will::Leave,
-        why: Vec::new(),
-        going: Vec::new(),
-    };
-    if rotates && let Some(incident) = in_use(vault, &definition.name, None) {
+    let mut foreseen = Foreseen::nothing(credential);
+    if rotates && let Some(incident) = in_use(vault, &foreseen.name, None) {
         let why = format!("incident {incident} has it open: breakglass close {incident}");
         foreseen.why.push(why);
         return foreseen;

@@ -406,12 +406,8 @@ fn deactivate(
     definition: &CredentialDefinition,
     id: &AccessKeyId,
 ) -> Result<(), Failure> {
-    let (credential, key) = (definition.name.clone(), id.clone());
-    let outcome = match cloud.keys.deactivate(&definition.iam_user(), id) {
-        Ok(()) => Event::KeyDeactivated { credential, key },
-        Err(CloudError::NotFound(_)) => Event::KeyMissing { credential, key },
-        Err(other) => return Err(other.into()),
-    };
+    let answer = cloud.keys.deactivate(&definition.iam_user(), id);
+    let outcome = outcome(&definition.name, id, Retirement::Deactivate, answer)?;
     ended(vault, cloud, definition, id, outcome)
 }
 
@@ -458,15 +454,29 @@ fn delete(
     definition: &CredentialDefinition,
     id: &AccessKeyId,
 ) -> Result<(), Failure> {
-    match cloud.keys.delete(&definition.iam_user(), id) {
-        Ok(()) | Err(CloudError::NotFound(_)) => {}
-        Err(other) => return Err(other.into()),
-    }
-    let outcome = Event::KeyDeleted {
-        credential: definition.name.clone(),
-        key: id.clone(),
-    };
+    let answer = cloud.keys.delete(&definition.iam_user(), id);
+    let outcome = outcome(&definition.name, id, Retirement::Delete, answer)?;
     ended(vault, cloud, definition, id, outcome)
+}
+
+/// What is recorded of a call that ended a key.
+pub(super) fn outcome(
+    name: &Name,
+    id: &AccessKeyId,
+    act: Retirement,
+    answer: Result<(), CloudError>,
+) -> Result<Event, CloudError> {
+    let (credential, key) = (name.clone(), id.clone());
+    match (answer, act) {
+        (Ok(()) | Err(CloudError::NotFound(_)), Retirement::Delete) => {
+            Ok(Event::KeyDeleted { credential, key })
+        }
+        (Ok(()), Retirement::Deactivate) => Ok(Event::KeyDeactivated { credential, key }),
+        (Err(CloudError::NotFound(_)), Retirement::Deactivate) => {
+            Ok(Event::KeyMissing { credential, key })
+        }
+        (Err(other), _) => Err(other),
+    }
 }
 
 fn foreign(

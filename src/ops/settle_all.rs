@@ -205,11 +205,15 @@ impl All<'_> {
         let mut outcomes = Vec::new();
         cloud.keys.end_each(&ends, &mut |at, answer| {
             if let (Some(name), Some(end)) = (of.get(at), ends.get(at)) {
-                match outcome(name, end, answer) {
+                let act = match end.delete {
+                    true => Retirement::Delete,
+                    false => Retirement::Deactivate,
+                };
+                match settle::outcome(name, &end.key, act, answer) {
                     Ok(event) => outcomes.push(((*name).clone(), event, end)),
-                    Err(failure) => {
+                    Err(error) => {
                         cloud.known.forget(name);
-                        self.ends.push(((*name).clone(), Err(failure)));
+                        self.ends.push(((*name).clone(), Err(error.into())));
                     }
                 }
             }
@@ -253,18 +257,5 @@ fn shared(credential: &CredentialState, step: Step) -> Option<Together> {
             key,
         })),
         _ => None,
-    }
-}
-
-/// What is recorded of a call that ended a key.
-fn outcome(name: &Name, end: &KeyEnd, answer: Result<(), CloudError>) -> Result<Event, Failure> {
-    let (credential, key) = (name.clone(), end.key.clone());
-    match answer {
-        Ok(()) | Err(CloudError::NotFound(_)) if end.delete => {
-            Ok(Event::KeyDeleted { credential, key })
-        }
-        Ok(()) => Ok(Event::KeyDeactivated { credential, key }),
-        Err(CloudError::NotFound(_)) => Ok(Event::KeyMissing { credential, key }),
-        Err(other) => Err(other.into()),
     }
 }

@@ -38,6 +38,11 @@ fn what_another_rotator_has_begun_is_left_to_it_or_taken_over() {
     );
 
     scene.go_to(second);
+    let foreseen = scene.run(&["rotate", "--dry-run"]).ended(0);
+    assert!(
+        foreseen.text.contains("being rotated by station"),
+        "{foreseen}"
+    );
     let due = scene.run(&["rotate", "--due"]).ended(0);
     assert!(due.text.contains("being rotated by station"), "{due}");
     let asked = scene.run(&["rotate", "--json"]).ended(4).json();
