@@ -10,7 +10,7 @@ mod split;
 mod station;
 pub mod textfile;
 
-pub use bucket::{BucketAccess, BucketPlace, BucketStore, NotAPlace};
+pub use bucket::{BucketAccess, BucketPlace, BucketStore, NotAPlace, Protection};
 pub use dir::{DirLock, DirStore};
 pub use shelf::Shelf;
 pub use split::SplitStore;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use breakglass::ports::{Store, StoreError, StoreKey};
-use breakglass::store::{BucketAccess, BucketStore};
+use breakglass::store::{BucketAccess, BucketStore, Protection};
 
-use crate::aws::{ObjectStore, StoreServer};
+use crate::aws::{Conditions, ObjectStore, StoreServer};
 use crate::{PLACE, good};
 
 fn open(store: &ObjectStore) -> BucketStore {
@@ -176,4 +176,21 @@ pub fn a_store_that_never_answers_is_given_up(on: StoreServer) {
     server.reset();
     assert_eq!(store.read(&key("a/there"), 9).expect("read"), b"there");
     store.create(&key("a/new"), b"new").expect("created");
+}
+
+/// What protects the objects from whoever may write.
+pub fn what_the_bucket_keeps_is_told(on: StoreServer) {
+    for (options, versioned, locked) in [
+        (&[][..], false, false),
+        (&["--versioned"][..], true, false),
+        (&["--locked"][..], true, true),
+    ] {
+        let server = ObjectStore::start(on, Conditions::Hold, options);
+        let told = open(&server).protection().expect("told");
+        let wanted = Protection {
+            versioned: Some(versioned),
+            locked: Some(locked),
+        };
+        assert_eq!(told, wanted, "{options:?}");
+    }
 }

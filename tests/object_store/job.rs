@@ -35,6 +35,7 @@ pub fn the_main_job_in_a_bucket_and_from_a_copy_of_it(on: StoreServer) {
         doctor.text.contains("an opening is recorded in s3://"),
         "{doctor}"
     );
+    assert!(doctor.text.contains("keeps no older versions"), "{doctor}");
 
     // The copy for the safe is a vault like any other, and opens without the store.
     let copy = scene.path("copy");

@@ -63,7 +63,7 @@ macro_rules! suite {
             $module, $server,
             contract: what_was_created_is_read_and_not_created_again, folders_are_listed_one_by_one_and_whole,
                 exactly_one_wins, a_creation_that_got_no_answer_is_looked_at,
-                a_store_that_never_answers_is_given_up;
+                a_store_that_never_answers_is_given_up, what_the_bucket_keeps_is_told;
             job: the_main_job_in_a_bucket_and_from_a_copy_of_it, a_place_that_is_taken_or_is_none;
             faults: a_commit_whose_answer_is_lost_is_written_once, a_store_that_is_full_or_forbidden_costs_no_key,
                 an_answer_that_ends_too_soon_or_comes_late_is_waited_for, what_the_store_has_lost_is_missed,

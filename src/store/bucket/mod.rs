@@ -9,6 +9,7 @@ mod access;
 mod failures;
 mod place;
 mod probe;
+mod protection;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::path::Path;
 use object_store::{
     ClientOptions, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode,
@@ -27,6 +29,7 @@ pub use access::BucketAccess;
 use access::Credentials;
 use failures::{Effect, sort, sort_writing};
 pub use place::{BucketPlace, NotAPlace};
+pub use protection::Protection;
 
 use crate::ports::{Held, Store, StoreError, StoreKey};
 
@@ -40,6 +43,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A vault in an object store.
 pub struct BucketStore {
     objects: AmazonS3,
+    /// For what the crate has no call for.
+    client: HttpClient,
+    region: String,
     prefix: Option<StoreKey>,
     place: String,
     runtime: Runtime,
@@ -74,20 +80,24 @@ impl BucketStore {
         };
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&place.bucket)
-            .with_region(access.region)
+            .with_region(&access.region)
             .with_credentials(Arc::new(Credentials::of(access.credentials)))
-            .with_client_options(options)
+            .with_client_options(options.clone())
             .with_retry(retry);
         if let Some(endpoint) = access.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
         let objects = builder.build().map_err(|error| failed(error.to_string()))?;
+        let client = ReqwestConnector::default().connect(&options);
+        let client = client.map_err(|error| failed(error.to_string()))?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             objects,
+            client,
+            region: access.region,
             prefix: place.prefix.clone(),
             place: shown,
             runtime,

@@ -7,7 +7,7 @@ use crate::model::Failure;
 use crate::ops::{self, Finding, Level, Papers};
 use crate::ports::{Clock, Memory, Remembered, Store, StoreError, StoreKey};
 use crate::secret::SigningSeed;
-use crate::store::{DirStore, SplitStore};
+use crate::store::{BucketPlace, DirStore, SplitStore};
 use crate::system::{SystemClock, SystemEntropy};
 
 /// What was found.
@@ -56,6 +56,9 @@ fn at(app: &App, looked: &mut Looked) -> Result<(), Failure> {
     let (store, made) = store(app)?;
     looked.findings.push(anchor(seen.as_ref()));
     looked.findings.push(ledger(app, &*store, made)?);
+    if let Home::Bucket(place) = app.vault_home()? {
+        looked.findings.push(protection(app, &place)?);
+    }
     let entropy = SystemEntropy;
     // It signs nothing: reading a ledger takes a name and a key, and the station's own may not exist yet.
     let seed = SigningSeed::try_filled(|out| crate::ports::Entropy::fill(&entropy, out))?;
@@ -64,6 +67,37 @@ fn at(app: &App, looked: &mut Looked) -> Result<(), Failure> {
     looked.findings.extend(papers.findings(SystemClock.now()));
     looked.papers = Some(papers);
     Ok(())
+}
+
+/// What brings back an object of a bucket that somebody overwrote or deleted.
+fn protection(app: &App, place: &BucketPlace) -> Result<Finding, Failure> {
+    let kept = app.bucket(place)?.protection()?;
+    let (level, text) = match (kept.versioned, kept.locked) {
+        (Some(true), Some(true)) => (
+            Level::Good,
+            "the bucket keeps older versions of its objects, and can lock them against being deleted",
+        ),
+        (Some(true), _) => (
+            Level::Good,
+            "the bucket keeps older versions of its objects; whoever may delete versions can erase the record",
+        ),
+        (Some(false), _) => (
+            Level::Warning,
+            "the bucket keeps no older versions: whoever may write or delete in it can erase the record",
+        ),
+        (None, _) => (
+            Level::Warning,
+            "the bucket does not say whether it keeps older versions of its objects",
+        ),
+    };
+    let finding = Finding::new(level, "bucket", text);
+    Ok(match kept.versioned {
+        Some(true) => finding,
+        Some(false) => finding
+            .mend("copies for the safe notice it: breakglass vault export DIR")
+            .mend("on AWS: versioning and Object Lock; not where they break conditional writes (docs/operations.md)"),
+        None => finding.mend("give s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration on the bucket"),
+    })
 }
 
 /// What the station remembers. Its folder is not made for it.
