@@ -158,6 +158,7 @@ fn events(world: &World) -> Vec<Event> {
             how: Delivery::Child {
                 program: "sh".to_owned(),
             },
+            sessions: Vec::new(),
         },
         Event::Released {
             incident: incident.clone(),
