@@ -3,12 +3,13 @@
 
 use super::assemble::{Purpose, counted, gather, hold_ceremony, names};
 use super::open_vault::OpenVault;
-use super::unseal::{RACES, overtaken, refuse};
+use super::stated::on_one_head;
+use super::unseal::refuse;
 use super::world::People;
 use crate::ceremony::Opening;
 use crate::format::dsse::Envelope;
 use crate::format::{DrilledStatement, Participant};
-use crate::ledger::{COMMIT_ENTRIES, Event, Head, JournalError};
+use crate::ledger::{COMMIT_ENTRIES, Event, Head};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::Notice;
 
@@ -137,37 +138,19 @@ fn record(
 ) -> Result<Timestamp, Failure> {
     let mut now = vault.world.clock.now();
     for chunk in openings.chunks(COMMIT_ENTRIES) {
-        now = record_chunk(vault, participants, chunk)?;
+        now = on_one_head(
+            vault,
+            |head, now| {
+                let stated = |opening| state(head, now, participants, opening);
+                chunk.iter().map(stated).collect()
+            },
+            |journal, head, now, events| {
+                let first = journal.record_at(head, now, events)?;
+                Ok(first.map(|_| now))
+            },
+        )?;
     }
     Ok(now)
-}
-
-/// The statements stand on one head of the ledger and are recorded on that head, like those of an opening.
-fn record_chunk(
-    vault: &mut OpenVault<'_>,
-    participants: &[Participant],
-    openings: &[Opening],
-) -> Result<Timestamp, Failure> {
-    for _ in 0..RACES {
-        let now = vault.world.clock.now();
-        let head = vault.journal.head();
-        let statements = openings
-            .iter()
-            .map(|opening| state(&head, now, participants, opening));
-        let events = statements.collect::<Result<Vec<Event>, Failure>>()?;
-        match vault.journal.record_at(&head, now, events) {
-            Ok(Some(_)) => return Ok(now),
-            Ok(None) => {}
-            Err(JournalError::Refused(reason)) => return Err(overtaken(&reason)),
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Err(Failure::new(
-        Class::Failed,
-        "ledger-busy",
-        "others keep adding to the ledger",
-        "nothing was opened",
-    ))
 }
 
 fn state(

@@ -36,6 +36,7 @@ mod rotate;
 mod rotated;
 mod settle;
 mod settle_all;
+mod stated;
 mod status;
 mod token;
 mod token_rules;

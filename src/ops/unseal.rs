@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::assemble::{Purpose, counted, gather, hold_ceremony, names};
 use super::declare::{Declared, declare};
 use super::open_vault::OpenVault;
+use super::stated::on_one_head;
 use super::world::People;
 use crate::ceremony::Opening;
 use crate::format::dsse::Envelope;
 use crate::format::{OpenedStatement, Participant};
-use crate::ledger::{CredentialDefinition, Event, Head, Impossible, JournalError, Recorded};
+use crate::ledger::{CredentialDefinition, Event, Head};
 use crate::model::{AccessKeyId, Class, Failure, Name, Reason, Timestamp};
 use crate::ports::Notice;
 use crate::secret::AccessKeySecret;
@@ -191,55 +192,17 @@ fn release(
     participants: &[Participant],
     openings: Vec<Opening>,
 ) -> Result<Vec<(AccessKeyId, AccessKeySecret)>, Failure> {
-    let recorded = record_openings(vault, declared, participants, &openings)?;
+    let recorded = on_one_head(
+        vault,
+        |head, now| state_openings(head, now, declared, participants, &openings),
+        |journal, head, now, statements| journal.record_opened(head, now, &statements),
+    )?;
     let mut released = Vec::with_capacity(openings.len());
     for (opening, recorded) in openings.into_iter().zip(recorded) {
         let access_key = opening.record().about.access_key.clone();
         released.push((access_key, opening.release(recorded)?));
     }
     Ok(released)
-}
-
-/// How often others may add to the ledger between stating and recording an opening.
-pub(super) const RACES: u32 = 100;
-
-/// The statements stand on one head of the ledger and are recorded on that head: what a rotation did
-/// meanwhile is seen, and a key that is no longer in force is not handed out.
-fn record_openings(
-    vault: &mut OpenVault<'_>,
-    declared: &Declared,
-    participants: &[Participant],
-    openings: &[Opening],
-) -> Result<Vec<Recorded<OpenedStatement>>, Failure> {
-    for _ in 0..RACES {
-        let now = vault.world.clock.now();
-        let head = vault.journal.head();
-        let statements = state_openings(&head, now, declared, participants, openings)?;
-        match vault.journal.record_opened(&head, now, &statements) {
-            Ok(Some(recorded)) => return Ok(recorded),
-            Ok(None) => {}
-            Err(JournalError::Refused(reason)) => return Err(overtaken(&reason)),
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Err(Failure::new(
-        Class::Failed,
-        "ledger-busy",
-        "others keep adding to the ledger",
-        "nothing was opened",
-    ))
-}
-
-/// The ledger does not take the opening: between the first look and the last touch the key was replaced,
-/// or its incident closed.
-pub(super) fn overtaken(reason: &Impossible) -> Failure {
-    Failure::new(
-        Class::Refused,
-        "overtaken",
-        format!("while the two of you were at it, something changed: {reason}"),
-        "nothing was opened",
-    )
-    .hint("run the same command again: it opens what is in force now")
 }
 
 fn state_openings(
