@@ -41,6 +41,13 @@ pub struct JoinedLedger {
     pub next: u64,
 }
 
+impl JoinedLedger {
+    /// Whether it parted at this head, or had it since.
+    pub(super) fn had(&self, head: &HeadRef) -> bool {
+        *head == self.parted || self.heads.get(&head.size) == Some(&head.root)
+    }
+}
+
 impl Event {
     /// Whether it is carried over when a ledger is joined: what was opened, in which incident or in a drill. What makes
     /// and ends keys happens at the main vault alone.

@@ -163,16 +163,19 @@ impl Reading {
         writer
     }
 
+    fn had(&self, head: &HeadRef) -> bool {
+        self.heads.get(&head.size) == Some(&head.root)
+    }
+
     /// A witness's statement names the ledger that it was made on: the beginning of this one, or it was
     /// carried here from another history.
     fn check_ground(&self, event: &Event) -> Result<(), Impossible> {
         match event {
             Event::Opened { .. } | Event::Drilled { .. } => {
-                witness::check_ground(event, &self.heads)
+                witness::check_ground(event, |head| self.had(head))
             }
             Event::LedgerJoined { parted, main, .. } => {
-                let had = |head: &HeadRef| self.heads.get(&head.size) == Some(&head.root);
-                if had(parted) && had(main) {
+                if self.had(parted) && self.had(main) {
                     return Ok(());
                 }
                 Err(Impossible::Contradiction(
@@ -181,12 +184,9 @@ impl Reading {
             }
             Event::Carried { ledger, entry, .. } => {
                 let joined = self.state.joined.get(ledger);
-                let known = joined.map(|joined| {
-                    let mut heads = joined.heads.clone();
-                    heads.insert(joined.parted.size, joined.parted.root);
-                    heads
-                });
-                witness::check_ground(&entry.event, &known.unwrap_or_default())
+                witness::check_ground(&entry.event, |head| {
+                    joined.is_some_and(|joined| joined.had(head))
+                })
             }
             _ => Ok(()),
         }

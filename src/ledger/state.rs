@@ -64,7 +64,6 @@ pub struct CredentialState {
     /// Its definition.
     pub definition: CredentialDefinition,
     /// The roles that are what an opening hands over; none: the key itself.
-    #[serde(default)]
     pub roles: Vec<AccessRole>,
     /// The keys that were sealed for it, oldest first, deleted ones included.
     pub keys: Vec<KeyState>,
@@ -195,7 +194,6 @@ pub struct IncidentState {
     /// The keys that were opened in it.
     pub opened: Vec<(Name, AccessKeyId)>,
     /// The sessions of roles that were handed over in it.
-    #[serde(default)]
     pub sessions: Vec<DeliveredSession>,
     /// The credentials whose sessions were denied, and from before when.
     pub sessions_denied: BTreeMap<Name, Timestamp>,

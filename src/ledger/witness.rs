@@ -1,12 +1,13 @@
 //! What a witness states: that a quorum of both roles held a key's secrets, in an opening or in a drill.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::event::Event;
+use super::joined::HeadRef;
 use super::replay::{Impossible, contradiction};
 use super::state::{KeyState, VaultState};
 use crate::crypto;
-use crate::format::dsse::Envelope;
+use crate::format::dsse::{Envelope, Malformed};
 use crate::format::{DrilledStatement, OpenedStatement, Participant, digest};
 use crate::model::{AccessKeyId, Digest, Name, Role, SignAlgorithm, SignKey};
 
@@ -97,9 +98,12 @@ impl VaultState {
     }
 }
 
-/// Whether a statement was made on one of these heads, if the event is one.
-pub(super) fn check_ground(event: &Event, heads: &BTreeMap<u64, Digest>) -> Result<(), Impossible> {
-    let malformed = |e: crate::format::dsse::Malformed| Impossible::Malformed(e.to_string());
+/// Whether a statement was made on a head that its ledger had, if the event is one.
+pub(super) fn check_ground(
+    event: &Event,
+    had: impl Fn(&HeadRef) -> bool,
+) -> Result<(), Impossible> {
+    let malformed = |e: Malformed| Impossible::Malformed(e.to_string());
     let (credential, size, root) = match event {
         Event::Opened { statement } => {
             let said: OpenedStatement = statement.document().map_err(malformed)?;
@@ -111,7 +115,7 @@ pub(super) fn check_ground(event: &Event, heads: &BTreeMap<u64, Digest>) -> Resu
         }
         _ => return Ok(()),
     };
-    if heads.get(&size) == Some(&root) {
+    if had(&HeadRef { size, root }) {
         return Ok(());
     }
     Err(Impossible::Witness(
