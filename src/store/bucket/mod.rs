@@ -17,7 +17,6 @@ use std::thread;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::path::Path;
 use object_store::{
     ClientOptions, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode,
@@ -43,8 +42,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A vault in an object store.
 pub struct BucketStore {
     objects: AmazonS3,
-    /// For what the crate has no call for.
-    client: HttpClient,
+    /// How the store is reached, for what the crate has no call for.
+    options: ClientOptions,
     region: String,
     prefix: Option<StoreKey>,
     place: String,
@@ -88,15 +87,13 @@ impl BucketStore {
             builder = builder.with_endpoint(endpoint);
         }
         let objects = builder.build().map_err(|error| failed(error.to_string()))?;
-        let client = ReqwestConnector::default().connect(&options);
-        let client = client.map_err(|error| failed(error.to_string()))?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             objects,
-            client,
+            options,
             region: access.region,
             prefix: place.prefix.clone(),
             place: shown,

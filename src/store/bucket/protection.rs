@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use object_store::aws::AwsAuthorizer;
-use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector,
+};
 use object_store::path::Path;
 use object_store::signer::Signer;
 
@@ -37,22 +39,24 @@ impl BucketStore {
             404 if text.contains(NO_LOCK) => Some(false),
             _ => None,
         };
+        let client = ReqwestConnector::default().connect(&self.options);
+        let client = client.map_err(|e| StoreError::Failed(self.place.clone(), e.to_string()))?;
         Ok(Protection {
-            versioned: says(self.ask("versioning")?, "<Status>Enabled</Status>"),
+            versioned: says(self.ask(&client, "versioning")?, "<Status>Enabled</Status>"),
             locked: says(
-                self.ask("object-lock")?,
+                self.ask(&client, "object-lock")?,
                 "<ObjectLockEnabled>Enabled</ObjectLockEnabled>",
             ),
         })
     }
 
     /// The status and the text of the bucket's answer to a question about itself.
-    fn ask(&self, question: &str) -> Result<(u16, String), StoreError> {
+    fn ask(&self, client: &HttpClient, question: &str) -> Result<(u16, String), StoreError> {
         let why = || format!("it could not be asked for its {question}");
         let failed = || StoreError::Failed(self.place.clone(), why());
         self.wait(async {
             let request = self.question(question).await.ok_or_else(failed)?;
-            let answer = self.client.execute(request).await.map_err(|_| failed())?;
+            let answer = client.execute(request).await.map_err(|_| failed())?;
             let status = answer.status().as_u16();
             let text = answer.into_body().bytes().await.map_err(|_| failed())?;
             Ok((status, String::from_utf8_lossy(&text).into_owned()))
