@@ -2,6 +2,7 @@
 
 use super::escape::Shown;
 use crate::attestation::RootName;
+use crate::format::Participant;
 use crate::model::{Firmware, Name, Presence, TokenIdentity};
 use crate::policy::{Access, Ending, Exposure, Held, Losses, Panel, Partners};
 
@@ -80,6 +81,14 @@ pub fn presence(presence: Presence) -> &'static str {
 pub fn names<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
     let names: Vec<&str> = names.into_iter().map(Name::as_str).collect();
     names.join(", ")
+}
+
+/// `alice (ic) and bob (bgo)`.
+pub fn participants(all: &[Participant]) -> String {
+    let each = all
+        .iter()
+        .map(|one| format!("{} ({})", one.custodian, one.role));
+    each.collect::<Vec<_>>().join(" and ")
 }
 
 /// So many credentials are named; more are counted.

@@ -1,7 +1,7 @@
 //! The people of both roles at their tokens: what is to be opened is found and checked, and each contributes until
 //! there is a quorum. An opening and a drill begin like this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor;
 use super::open_vault::OpenVault;
@@ -50,9 +50,10 @@ pub(super) fn gather(
     names: &[Name],
 ) -> Result<(Vec<Wanted>, Headers), Failure> {
     let mut wanted: Vec<Wanted> = Vec::with_capacity(names.len());
+    let mut seen = BTreeSet::new();
     let mut headers: BTreeMap<(Name, u64), (GenerationHeader, Manifest)> = BTreeMap::new();
     for name in names {
-        if wanted.iter().any(|one| one.definition.name == *name) {
+        if !seen.insert(name) {
             continue;
         }
         let credential = settle::credential(vault, name)?;

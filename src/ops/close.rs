@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::due::tidy;
 use super::open_vault::OpenVault;
 use super::outlived::{Outlived, outlived};
-use super::rotate::{hold, retention, rotate_compartment};
+use super::rotate::{hold, retention_in_closing, rotate_compartment};
 use super::rotated::{Occasion, Outcome, Rotated};
 use super::settle::{self, Wanted};
 use super::world::{Cloud, People};
 use crate::ledger::{Event, IncidentPhase};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::{Notice, ProbeAnswer};
-use crate::rotation::{Goal, Retention};
+use crate::rotation::Goal;
 
 /// What closing did.
 #[derive(Debug)]
@@ -187,10 +187,7 @@ fn revoke_and_replace(
     }
     let wanted = Wanted {
         goal: Goal::Settle,
-        retention: Retention {
-            grace: Duration::ZERO,
-            ..retention(vault)
-        },
+        retention: retention_in_closing(vault),
         occasion: Occasion::Closing(incident),
     };
     clear_away(vault, cloud, &opened, wanted, operator, &mut closed.rotated)

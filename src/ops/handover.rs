@@ -8,7 +8,7 @@ use super::unseal::{self, Released, Unsealed};
 use super::world::People;
 use crate::incident;
 use crate::ledger::{COMMIT_ENTRIES, CredentialDefinition, DeliveredSession, Delivery, Event};
-use crate::model::{AccessKeyId, AccessRole, Class, Failure, Name, Timestamp};
+use crate::model::{AccessRole, Class, Failure, Name};
 use crate::ports::{CloudError, KeyProof, Notice, RoleSession, RoleSessions, SessionWish};
 
 /// One credential on its way to whoever asked for it.
@@ -113,11 +113,11 @@ fn no_such_role(name: &Name, roles: &[AccessRole]) -> Failure {
 /// # Errors
 /// [`Class::Cloud`] where it says nothing; that is recorded, and nothing was opened.
 pub fn reach_sts(vault: &mut OpenVault<'_>, sts: &Sts<'_>, wanted: &Wanted) -> Result<(), Failure> {
-    let keys = wanted.keys().filter_map(|name| {
+    let key = wanted.keys().find_map(|name| {
         let key = vault.state().credentials.get(name)?.current()?;
         Some(key.id.clone())
     });
-    let Some(key) = keys.into_iter().next() else {
+    let Some(key) = key else {
         return Ok(());
     };
     match sts.proof.probe(&key) {
@@ -329,11 +329,10 @@ pub fn delivered(
 }
 
 fn session_entry(credential: &Name, session: &Session) -> DeliveredSession {
-    let RoleSession { key, expires, .. } = &session.made;
     DeliveredSession {
         credential: credential.clone(),
         role: session.role.arn.clone(),
-        key: AccessKeyId::clone(key),
-        expires: Timestamp::clone(expires),
+        key: session.made.key.clone(),
+        expires: session.made.expires,
     }
 }

@@ -145,10 +145,7 @@ fn renew(
     let wanted = Wanted {
         goal: Goal::Fresh(generation),
         retention: match occasion.closing() {
-            Some(_) => Retention {
-                grace: Duration::ZERO,
-                ..retention(vault)
-            },
+            Some(_) => retention_in_closing(vault),
             None => retention(vault),
         },
         occasion,
@@ -231,6 +228,14 @@ pub(super) fn retention(vault: &OpenVault<'_>) -> Retention {
     Retention {
         grace: Duration::from_secs(u64::from(policy.grace_minutes) * 60),
         keep: Duration::from_secs(u64::from(policy.keep_proved_days()) * 24 * 3600),
+    }
+}
+
+/// The same in closing: what was replaced has no grace.
+pub(super) fn retention_in_closing(vault: &OpenVault<'_>) -> Retention {
+    Retention {
+        grace: Duration::ZERO,
+        ..retention(vault)
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::unseal::members;
 use crate::cli::app::App;
-use crate::cli::output;
+use crate::cli::{output, words};
 use crate::model::{Failure, Name};
 use crate::ops::{self, Drill};
 
@@ -37,17 +37,14 @@ fn text(drill: &Drill) -> String {
             one.credential, one.access_key, one.generation, one.compartment
         ));
     }
-    let people: Vec<String> = drill
-        .participants
-        .iter()
-        .map(|one| format!("{} ({})", one.custodian, one.role))
-        .collect();
-    let count = drill.credentials.len();
     text.push_str(&format!(
-        "{count} credential{} open{} with {}. No secret was shown, and no key was changed.\n",
-        if count == 1 { "" } else { "s" },
-        if count == 1 { "s" } else { "" },
-        people.join(" and ")
+        "{} with {}. No secret was shown, and no key was changed.\n",
+        words::count(
+            drill.credentials.len(),
+            "credential opens",
+            "credentials open"
+        ),
+        words::participants(&drill.participants)
     ));
     text
 }

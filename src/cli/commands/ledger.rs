@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::join;
 use crate::cli::app::App;
 use crate::cli::args::Ledger;
-use crate::cli::{output, render};
-use crate::format::{DrilledStatement, OpenedStatement, Participant};
+use crate::cli::{output, render, words};
+use crate::format::{DrilledStatement, OpenedStatement};
 use crate::ledger::{Completeness, Event, Verified};
 use crate::model::{Class, Failure};
 use crate::ops::{self, LedgerReport, LoggedEntry};
@@ -197,26 +197,19 @@ fn log(app: &App, entries: &[LoggedEntry]) {
                 logged.entry.time.to_string(),
                 logged.signer.to_string(),
                 logged.entry.event.name(),
-                words(&logged.entry.event),
+                particulars(&logged.entry.event),
             ]
         })
         .collect();
     output::text(&render::table(&rows));
 }
 
-fn people(participants: &[Participant]) -> String {
-    let people = participants
-        .iter()
-        .map(|p| format!("{} ({})", p.custodian, p.role));
-    people.collect::<Vec<_>>().join(" and ")
-}
-
 /// What is particular to an entry, in a few words.
-fn words(event: &Event) -> String {
+fn particulars(event: &Event) -> String {
     match event {
         Event::Opened { statement } => match statement.document::<OpenedStatement>() {
             Ok(opened) => {
-                let by = people(&opened.participants);
+                let by = words::participants(&opened.participants);
                 format!(
                     "{} {} by {by} in {}: {}",
                     opened.credential, opened.access_key, opened.incident, opened.reason
@@ -226,7 +219,7 @@ fn words(event: &Event) -> String {
         },
         Event::Drilled { statement } => match statement.document::<DrilledStatement>() {
             Ok(drilled) => {
-                let by = people(&drilled.participants);
+                let by = words::participants(&drilled.participants);
                 format!("{} {} by {by}", drilled.credential, drilled.access_key)
             }
             Err(error) => error.to_string(),
