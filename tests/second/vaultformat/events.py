@@ -63,10 +63,8 @@ EVENTS = {
     "sessions-intended": shape.record(
         incident=NAME, credential=NAME, roles=shape.several(text.role_arn), endpoint=shape.maybe(STRING)
     ),
-    "delivered": shape.left_out_or(
-        "sessions",
-        shape.some(SESSION),
-        shape.record(incident=NAME, credentials=shape.several(NAME), how=_how),
+    "delivered": shape.record_with(
+        {"sessions": shape.some(SESSION)}, incident=NAME, credentials=shape.several(NAME), how=_how
     ),
     "released": shape.record(incident=NAME, exit=shape.maybe(shape.ranged(-(2**31), 2**31 - 1))),
     "closing-intended": shape.record(incident=NAME, endpoint=shape.maybe(STRING)),

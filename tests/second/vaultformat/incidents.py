@@ -88,7 +88,7 @@ class Incidents:
 
     def on_delivered(self, event):
         self._open_in(event["incident"], set(event["credentials"]))
-        made_with = {session["credential"] for session in event["sessions"]}
+        made_with = {session["credential"] for session in event.get("sessions", ())}
         need(made_with <= set(event["credentials"]), "history", "a session of another credential")
 
     def _open_in(self, name, credentials):

@@ -69,18 +69,6 @@ def record_with(maybe_there, **types):
     return read
 
 
-def left_out_or(field, kind, whole):
-    """An object of the fields of `whole`, and of one more, which may be left out."""
-
-    def read(value):
-        if not isinstance(value, dict) or field not in value:
-            return {**whole(value), field: []}
-        rest = {key: inner for key, inner in value.items() if key != field}
-        return {**whole(rest), field: kind(value[field])}
-
-    return read
-
-
 def some(kind):
     """A list that is not empty."""
 

@@ -11,31 +11,18 @@ PARTICIPANTS = shape.several(
         presence=shape.one_of("none", "touch"),
     )
 )
-OPENED = shape.record(
-    vault=text.digest,
-    incident=text.name,
-    reason=text.reason,
-    credential=text.name,
-    compartment=text.name,
-    generation=shape.number,
-    access_key=text.access_key,
-    participants=PARTICIPANTS,
-    ledger_size=shape.number,
-    ledger_root=text.digest,
-    opened=text.time,
-    expires=text.time,
-)
-DRILLED = shape.record(
-    vault=text.digest,
-    credential=text.name,
-    compartment=text.name,
-    generation=shape.number,
-    access_key=text.access_key,
-    participants=PARTICIPANTS,
-    ledger_size=shape.number,
-    ledger_root=text.digest,
-    drilled=text.time,
-)
+BOTH = {
+    "vault": text.digest,
+    "credential": text.name,
+    "compartment": text.name,
+    "generation": shape.number,
+    "access_key": text.access_key,
+    "participants": PARTICIPANTS,
+    "ledger_size": shape.number,
+    "ledger_root": text.digest,
+}
+OPENED = shape.record(**BOTH, incident=text.name, reason=text.reason, opened=text.time, expires=text.time)
+DRILLED = shape.record(**BOTH, drilled=text.time)
 
 
 class Statement:
