@@ -82,14 +82,31 @@ secret_bytes!(
     32
 );
 
-/// A PIN as it was typed: at most [`PIN_MAX`] bytes of UTF-8.
-pub struct Pin(SecretBox<PinBuffer>);
-
+/// A secret of at most N bytes, filled in place.
 #[derive(Zeroize)]
-struct PinBuffer {
-    bytes: [u8; PIN_MAX],
+struct Filled<const N: usize> {
+    bytes: [u8; N],
     len: usize,
 }
+
+impl<const N: usize> Filled<N> {
+    /// A copy of `bytes`, of which there are no more than N.
+    fn boxed(bytes: &[u8]) -> SecretBox<Self> {
+        let mut boxed = Box::new(Self {
+            bytes: [0; N],
+            len: bytes.len(),
+        });
+        boxed.bytes[..bytes.len()].copy_from_slice(bytes);
+        SecretBox::new(boxed)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// A PIN as it was typed: at most [`PIN_MAX`] bytes of UTF-8.
+pub struct Pin(SecretBox<Filled<PIN_MAX>>);
 
 /// Why a PIN was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -126,26 +143,17 @@ impl Pin {
         if is_touched_otp(typed) {
             return Err(PinRefused::TouchedOtp);
         }
-        let mut boxed = Box::new(PinBuffer {
-            bytes: [0; PIN_MAX],
-            len: typed.len(),
-        });
-        boxed.bytes[..typed.len()].copy_from_slice(typed.as_bytes());
-        Ok(Self(SecretBox::new(boxed)))
+        Ok(Self(Filled::boxed(typed.as_bytes())))
     }
 
     /// No PIN, for a token that checks none. It is never sent.
     pub fn none() -> Self {
-        Self(SecretBox::new(Box::new(PinBuffer {
-            bytes: [0; PIN_MAX],
-            len: 0,
-        })))
+        Self(Filled::boxed(&[]))
     }
 
     /// The bytes, to be handed to the token.
     pub fn expose(&self) -> &[u8] {
-        let buffer = self.0.expose_secret();
-        &buffer.bytes[..buffer.len]
+        self.0.expose_secret().bytes()
     }
 }
 
@@ -155,13 +163,7 @@ fn is_touched_otp(typed: &str) -> bool {
 }
 
 /// An AWS secret access key: 16 to [`ACCESS_KEY_SECRET_MAX`] bytes of printable ASCII (AWS makes 40).
-pub struct AccessKeySecret(SecretBox<AccessKeyBuffer>);
-
-#[derive(Zeroize)]
-struct AccessKeyBuffer {
-    bytes: [u8; ACCESS_KEY_SECRET_MAX],
-    len: usize,
-}
+pub struct AccessKeySecret(SecretBox<Filled<ACCESS_KEY_SECRET_MAX>>);
 
 /// The bytes are no secret access key: empty, too short, too long, or not printable ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -179,31 +181,19 @@ impl AccessKeySecret {
         if !sound {
             return Err(NotAnAccessKeySecret);
         }
-        let mut boxed = Box::new(AccessKeyBuffer {
-            bytes: [0; ACCESS_KEY_SECRET_MAX],
-            len: bytes.len(),
-        });
-        boxed.bytes[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self(SecretBox::new(boxed)))
+        Ok(Self(Filled::boxed(bytes)))
     }
 
     /// The secret access key, for the request or the child that needs it.
     pub fn expose(&self) -> &str {
-        let buffer = self.0.expose_secret();
         // Only printable ASCII gets in.
-        std::str::from_utf8(&buffer.bytes[..buffer.len]).unwrap_or_default()
+        std::str::from_utf8(self.0.expose_secret().bytes()).unwrap_or_default()
     }
 }
 
 /// The token of an STS session: 1 to [`SESSION_TOKEN_MAX`] bytes of printable ASCII without quotes and
 /// backslashes (AWS makes base64).
-pub struct SessionToken(SecretBox<SessionTokenBuffer>);
-
-#[derive(Zeroize)]
-struct SessionTokenBuffer {
-    bytes: [u8; SESSION_TOKEN_MAX],
-    len: usize,
-}
+pub struct SessionToken(SecretBox<Filled<SESSION_TOKEN_MAX>>);
 
 /// The bytes are no session token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -220,28 +210,13 @@ impl SessionToken {
         if !(1..=SESSION_TOKEN_MAX).contains(&bytes.len()) || !bytes.iter().all(plain) {
             return Err(NotASessionToken);
         }
-        Ok(Self(SecretBox::init_with_mut(
-            |buffer: &mut SessionTokenBuffer| {
-                buffer.bytes[..bytes.len()].copy_from_slice(bytes);
-                buffer.len = bytes.len();
-            },
-        )))
+        Ok(Self(Filled::boxed(bytes)))
     }
 
     /// The token, for the request or the child that needs it.
     pub fn expose(&self) -> &str {
-        let buffer = self.0.expose_secret();
         // Only printable ASCII gets in.
-        std::str::from_utf8(&buffer.bytes[..buffer.len]).unwrap_or_default()
-    }
-}
-
-impl Default for SessionTokenBuffer {
-    fn default() -> Self {
-        Self {
-            bytes: [0; SESSION_TOKEN_MAX],
-            len: 0,
-        }
+        std::str::from_utf8(self.0.expose_secret().bytes()).unwrap_or_default()
     }
 }
 
