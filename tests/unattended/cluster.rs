@@ -1,40 +1,85 @@
 //! The Kubernetes files: by the schema of several versions, and that what shuts the pod off is there.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::aws::python;
 use crate::checkers::content;
 use crate::deploy;
 
-fn file() -> String {
-    let path = deploy("kubernetes/breakglass.yaml");
-    path.to_str().expect("UTF-8").to_owned()
+const FILE: &str = "kubernetes/breakglass.yaml";
+
+/// By the schema of old and new clusters.
+fn validated(file: &Path, resources: usize) {
+    for version in ["1.27", "1.37"] {
+        let mut validate = Command::new(python().with_file_name("kubernetes-validate"));
+        validate.args(["--strict", "-k", version]).arg(file);
+        let said = content(&mut validate, "");
+        let passed = said.matches("passed for resource").count();
+        assert_eq!(passed, resources, "{said}");
+    }
 }
 
 #[test]
 fn the_schema_of_old_and_new_clusters_takes_them() {
-    for version in ["1.27", "1.37"] {
-        let mut validate = Command::new(python().with_file_name("kubernetes-validate"));
-        validate.args(["--strict", "-k", version, &file()]);
-        let said = content(&mut validate, "");
-        assert_eq!(said.matches("passed for resource").count(), 5, "{said}");
+    validated(&deploy(FILE), 5);
+}
+
+fn documents(file: &str) -> Vec<Value> {
+    let script =
+        "import json, sys, yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)";
+    let text = fs::read_to_string(deploy(file)).expect("the file");
+    let json = content(Command::new(python()).args(["-c", script]), &text);
+    serde_json::from_str(&json).expect("JSON")
+}
+
+/// What a strategic merge does: the lists of a pod are joined by name, everything else key by key.
+fn laid_over(base: &mut Value, patch: &Value) {
+    match (base, patch) {
+        (Value::Object(base), Value::Object(patch)) => {
+            for (key, value) in patch {
+                laid_over(base.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(base), Value::Array(patch)) => {
+            for one in patch {
+                match base.iter_mut().find(|old| old["name"] == one["name"]) {
+                    Some(old) => laid_over(old, one),
+                    None => base.push(one.clone()),
+                }
+            }
+        }
+        (base, patch) => *base = patch.clone(),
     }
 }
 
-fn documents() -> Vec<Value> {
-    let script =
-        "import json, sys, yaml; json.dump(list(yaml.safe_load_all(sys.stdin)), sys.stdout)";
-    let text = std::fs::read_to_string(file()).expect("the file");
-    let json = content(Command::new(python()).args(["-c", script]), &text);
-    serde_json::from_str(&json).expect("JSON")
+#[test]
+fn a_patch_puts_the_vault_into_a_bucket_and_changes_nothing_else() {
+    let all = documents(FILE);
+    let job = all.iter().find(|one| one["kind"] == "CronJob");
+    let job = job.expect("a CronJob");
+    let mut patched = job.clone();
+    let patches = documents("kubernetes/bucket.yaml");
+    assert_eq!(patches.len(), 1);
+    laid_over(&mut patched, &patches[0]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("job.yaml");
+    fs::write(&file, patched.to_string()).expect("the folder is ours");
+    validated(&file, 1);
+    let vault = "/spec/jobTemplate/spec/template/spec/containers/0/env/0";
+    let place = json!({"name": "BREAKGLASS_VAULT", "value": "s3://acme-breakglass/vault"});
+    assert_eq!(patched.pointer(vault), Some(&place));
+    *patched.pointer_mut(vault).expect("it is there") = job.pointer(vault).expect("it").clone();
+    assert_eq!(patched, *job);
 }
 
 /// One that ran beside another, as root or with a token of the cluster would pass the schema, too.
 #[test]
 fn the_pod_is_shut_off() {
-    let all = documents();
+    let all = documents(FILE);
     let of_kind = |kind: &str| all.iter().find(|one| one["kind"] == kind).expect(kind);
     let job = &of_kind("CronJob")["spec"];
     let pod = &job["jobTemplate"]["spec"]["template"]["spec"];

@@ -14,6 +14,15 @@ use crate::scene::binary;
 /// Where the units say that the program is.
 const PROGRAM: &str = "/usr/local/bin/breakglass";
 
+/// Lays the drop-ins of that name over the units.
+fn drop_in(folder: &Path, name: &str) {
+    for unit in ["breakglass-rotate.service.d", "breakglass-watch.service.d"] {
+        let to = folder.join(unit);
+        fs::create_dir(&to).expect("the folder is ours");
+        fs::copy(deploy("systemd").join(unit).join(name), to.join(name)).expect("a drop-in");
+    }
+}
+
 /// The units in a folder, with the program where it is here: systemd looks whether it is there.
 fn units() -> (TempDir, Vec<String>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -44,20 +53,37 @@ fn systemd_finds_nothing_to_say_against_them() {
     assert_eq!(said, "");
 }
 
-/// `systemd-analyze security` gives 0 (shut off) to 10 (open). The rotator needs the network and no more.
+/// `systemd-analyze security` of one of the units, which gives 0 (shut off) to 10 (open); here in tenths of that.
+fn exposed_at_most(most: u32, unit: &str, paths: &[String]) -> Command {
+    let path = paths.iter().find(|path| path.contains(unit));
+    let mut security = Command::new("systemd-analyze");
+    security.args(["security", "--offline=true", "--no-pager"]);
+    security.arg(format!("--threshold={most}"));
+    security.arg(path.expect("the unit"));
+    security
+}
+
+/// The rotator needs the network and no more.
 #[test]
 fn they_are_as_shut_off_as_they_can_be() {
     let (_folder, paths) = units();
-    for (unit, most) in [("breakglass-rotate", 12), ("breakglass-watch", 5)] {
-        let path = paths
-            .iter()
-            .find(|path| path.contains(unit))
-            .expect("the unit");
-        let mut security = Command::new("systemd-analyze");
-        security.args(["security", "--offline=true", "--no-pager"]);
-        security.arg(format!("--threshold={most}")).arg(path);
-        content(&mut security, "");
-    }
+    content(&mut exposed_at_most(12, "breakglass-rotate", &paths), "");
+    content(&mut exposed_at_most(5, "breakglass-watch", &paths), "");
+}
+
+/// With the vault in a bucket the watch is as open as the rotator, and the rotator is no more so.
+#[test]
+fn a_bucket_opens_the_network_alone() {
+    let (folder, paths) = units();
+    drop_in(folder.path(), "bucket.conf");
+    let mut verify = Command::new("systemd-analyze");
+    let said = content(verify.args(["verify", "--man=no"]).args(&paths), "");
+    assert_eq!(said, "");
+    content(&mut exposed_at_most(12, "breakglass-rotate", &paths), "");
+    content(&mut exposed_at_most(12, "breakglass-watch", &paths), "");
+    let mut shut = exposed_at_most(5, "breakglass-watch", &paths);
+    let ended = shut.output().expect("systemd-analyze runs");
+    assert!(!ended.status.success(), "the drop-in was not looked at");
 }
 
 /// Both services do without what they do without.
