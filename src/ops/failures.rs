@@ -39,7 +39,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::NotFound(_) => {
                 Self::new(Class::Failed, "vault-file-missing", text, UNCHANGED)
-                    .hint("is this the right folder? breakglass --vault DIR …")
+                    .hint("is this the right vault? breakglass --vault PLACE …")
             }
             StoreError::AlreadyExists(_) => Self::new(
                 Class::Failed,
@@ -50,7 +50,7 @@ impl From<StoreError> for Failure {
             .hint("run the same command again"),
             StoreError::NotEmpty(_) => {
                 Self::new(Class::Refused, "folder-not-empty", text, UNCHANGED)
-                    .hint("give a folder that is empty or does not exist yet: --vault DIR")
+                    .hint("give a place that is empty or does not exist yet: --vault PLACE")
                     .hint(
                         "if this is what an init that was interrupted left: remove it, and run init again",
                     )
@@ -83,7 +83,7 @@ impl From<StoreError> for Failure {
                 text,
                 "it was not written, and what was there is as it was",
             )
-            .hint("make room, or mount the vault read-write, and run the same command again"),
+            .hint("make room, or see that this user may write there, and run the same command again"),
             StoreError::Locked(_) => Self::new(Class::Failed, "vault-busy", text, UNCHANGED)
                 .hint("wait until the other run has ended, then run the same command again"),
             StoreError::Unreliable(..) => Self::new(
@@ -96,7 +96,7 @@ impl From<StoreError> for Failure {
             .hint("has the bucket versioning, on a store that ignores conditions then? use one without"),
             StoreError::Stray(..) => stray(text),
             StoreError::Failed(..) => Self::new(Class::Failed, "vault-unreadable", text, UNCHANGED)
-                .hint("see that the disk or share is there and that you may read it; then run the same command again"),
+                .hint("see that the disk, share or bucket is there and that you may read it; then run the same command again"),
         }
     }
 }
@@ -153,13 +153,13 @@ impl From<Untrusted> for Failure {
         );
         match error {
             Untrusted::None => failure
-                .hint("is this the right folder? breakglass --vault DIR …")
+                .hint("is this the right vault? breakglass --vault PLACE …")
                 .hint(CALL),
             Untrusted::RolledBack { .. } => failure
                 .hint("was an older copy put in its place? look for the newer one")
                 .hint(CALL),
             Untrusted::Substituted { .. } => failure
-                .hint("is this the right folder? breakglass --vault DIR …")
+                .hint("is this the right vault? breakglass --vault PLACE …")
                 .hint("compare both fingerprints with the card in the safe")
                 .hint(CALL),
             Untrusted::Malformed(_, malformed) => {
@@ -221,8 +221,7 @@ impl From<JournalError> for Failure {
                 let read_only = matches!(store, StoreError::Unwritable(..));
                 let mut failure = Self::from(store);
                 if read_only {
-                    let other =
-                        "or let the ledger of this copy go on in another folder: --ledger DIR";
+                    let other = "or, where the vault is in a folder, let its ledger go on in another: --ledger DIR";
                     failure = failure.hint(other);
                 }
                 failure.what = format!("the ledger cannot be used: {}", failure.what);

@@ -239,7 +239,7 @@ pub(super) fn require_begun(world: &World<'_>, journal: &Journal<'_>) -> Result<
         ),
         "nothing was changed",
     )
-    .hint("if an init was interrupted just now, nothing is sealed yet: remove the folder and run init again")
+    .hint("if an init was interrupted just now, nothing is sealed yet: remove what is in its place and run init again")
     .hint("if not, somebody removed it: stop, leave the vault as it is, and call the security officer"))
 }
 

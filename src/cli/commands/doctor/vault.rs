@@ -157,8 +157,8 @@ fn ledger(app: &App, store: &dyn Store, made: bool) -> Result<Finding, Failure> 
             "ledger",
             format!("an opening could not be recorded, so there would be none: {error}"),
         )
-        .mend("a folder on another medium takes the ledger: --ledger DIR")
-        .mend("or make room, or mount the vault read-write")),
+        .mend("where the vault is in a folder, another one takes the ledger: --ledger DIR")
+        .mend("or make room, or see that this user may write there")),
         Err(error) => Err(error.into()),
     }
 }
