@@ -12,8 +12,9 @@ mod pty;
 mod scan;
 #[path = "../common/scene.rs"]
 mod scene;
+mod sessions;
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
@@ -23,20 +24,8 @@ use std::time::Duration;
 use aws::Proxy;
 use held::{AS_NOBODY, Held, children};
 use pty::Pty;
-use scan::Needle;
+use scan::{Needle, can_look};
 use scene::{BGO, IC, Scene, binary, borrowed, both_pins, pin, type_all, unseal_args, uri};
-
-/// Whether another process's memory can be read here; if not, says aloud that the test is skipped.
-fn can_look() -> bool {
-    let mut child = Command::new("sleep").arg("60").spawn().expect("sleep runs");
-    let can = File::open(format!("/proc/{}/mem", child.id())).is_ok();
-    child.kill().expect("it is ours");
-    child.wait().expect("it is ours");
-    if !can {
-        eprintln!("SKIPPED: the memory of another process cannot be read here (root can)");
-    }
-    can
-}
 
 fn pins() -> Vec<Needle> {
     [IC, BGO, "carol"]

@@ -2,12 +2,25 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 
 /// What is looked for: its name, and its bytes.
 pub type Needle = (String, Vec<u8>);
 
 /// How much is read at once; what lies over an edge is read with the next.
 const CHUNK: usize = 1 << 20;
+
+/// Whether another process's memory can be read here; if not, says aloud that the test is skipped.
+pub fn can_look() -> bool {
+    let mut child = Command::new("sleep").arg("60").spawn().expect("sleep runs");
+    let can = File::open(format!("/proc/{}/mem", child.id())).is_ok();
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+    if !can {
+        eprintln!("SKIPPED: the memory of another process cannot be read here (root can)");
+    }
+    can
+}
 
 /// Every place in the process's memory where one of the needles is. Looked at is all that can be read, but
 /// for what is mapped from a file and cannot be written to: that is the file.
