@@ -45,10 +45,13 @@ class Plan:
 
     def __init__(self):
         self.lock = threading.Lock()
+        self.released = threading.Event()
         self.reset()
 
     def reset(self):
         self.armed, self.log, self.held = [], [], 0
+        self.released.set()
+        self.released = threading.Event()
         self.buckets = {}
 
     def hold(self):
@@ -135,12 +138,19 @@ class Handler(BaseHTTPRequestHandler):
         select.select([self.connection], [], [], 120)
         return self.hang_up()
 
+    def wait(self):
+        """Until a test lets it go on."""
+        self.server.plan.hold()
+        self.server.plan.released.wait(120)
+
     def control(self, body):
         plan = self.server.plan
         if self.path == "/_proxy/arm":
             plan.arm(json.loads(body))
         elif self.path == "/_proxy/rate":
             plan.limit(json.loads(body))
+        elif self.path == "/_proxy/release":
+            plan.released.set()
         elif self.path == "/_proxy/reset":
             plan.reset()
         answer = plan.held if self.path == "/_proxy/held" else plan.log
@@ -168,6 +178,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(503, error_xml("Receiver", "ServiceUnavailable", "Try again later"))
         if fault == "expired":
             return self.answer(403, error_xml("Sender", "ExpiredToken", "The security token included in the request is expired"))
+        if fault == "closed":
+            return self.answer(403, error_xml("Sender", "OptInRequired", "The AWS Access Key Id needs a subscription for the service"))
+        if fault == "wait":
+            self.wait()
+            fault = None
         if fault == "drop-before":
             return self.hang_up()
         if fault == "hang-before":

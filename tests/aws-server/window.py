@@ -102,6 +102,15 @@ def use(key, service, ahead):
     backend().access_keys[key].last_used = AccessKeyLastUsed(when, service, bootstrap.REGION)
 
 
+def delete(name):
+    """The user, as an administrator does it who takes its keys and policies first."""
+    user = backend().get_user(name)
+    for key in list(user.access_keys):
+        backend().delete_access_key(key.access_key_id, name)
+    user.policies.clear()
+    backend().delete_user(name)
+
+
 def forbid(action):
     """From now on the rotator may not do this, whatever its policy allows."""
     statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
@@ -139,6 +148,8 @@ class Window:
                 return self.states.save(name)
             case ["restore", name]:
                 return self.states.restore(name)
+            case ["delete", user]:
+                return delete(user)
             case ["forbid", action]:
                 return forbid(action)
             case ["use", key]:

@@ -1,6 +1,7 @@
 //! Bad input, through the real binary: whatever is wrong with files, folders, the terminal, AWS, names
 //! and manifests gives its own clear error and exit code, and loses nothing.
 
+mod amid;
 #[path = "../common/aws.rs"]
 mod aws;
 mod cloud;

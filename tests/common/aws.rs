@@ -222,6 +222,12 @@ impl Server {
         http(self.process.port, "POST", "/_breakglass/lag", &order);
     }
 
+    /// Deletes a user, with its keys and policies. Only on [`Lane::Moto`].
+    pub fn delete_user(&self, user: &str) {
+        let path = format!("/_breakglass/delete/{user}");
+        http(self.process.port, "POST", &path, "");
+    }
+
     /// From now on the rotator may not do that, such as `iam:ListAccessKeys`. Only on [`Lane::Moto`].
     pub fn forbid(&self, action: &str) {
         let path = format!("/_breakglass/forbid/{action}");
@@ -315,7 +321,12 @@ impl Proxy {
         counts
     }
 
-    /// How many calls hang, or hung, since the last reset.
+    /// Lets the calls go on that wait.
+    pub fn release(&self) {
+        http(self.process.port, "POST", "/_proxy/release", "");
+    }
+
+    /// How many calls hang or wait, or did, since the last reset.
     pub fn held(&self) -> u64 {
         let held = http(self.process.port, "GET", "/_proxy/held", "");
         held.as_u64().expect("a number")
