@@ -359,15 +359,16 @@ pub enum Policy {
         /// These compartments [default: all]
         compartments: Vec<Name>,
     },
-    /// Change what is asked of YubiKeys
+    /// Change what is asked of YubiKeys, and the times
     #[command(after_help = LIFE)]
     Set(PolicySet),
 }
 
-/// What is asked of YubiKeys; what is not named stays as it is.
+/// What is asked of YubiKeys, and the times; what is not named stays as it is.
 #[derive(Debug, ClapArgs)]
 #[group(id = "rules", required = true, multiple = true, args = [
-    "min_firmware", "allow_pin_once", "refuse_pin_once", "add_root", "remove_root",
+    "min_firmware", "allow_pin_once", "refuse_pin_once", "add_root", "remove_root", "rotate_days", "max_lease",
+    "grace", "keep_proved",
 ])]
 pub struct PolicySet {
     /// The oldest firmware that is taken, such as 5.7.0
@@ -385,6 +386,18 @@ pub struct PolicySet {
     /// Trust this one no more; its SHA-256, as `policy explain` shows it
     #[arg(long, value_name = "SHA-256")]
     pub remove_root: Vec<Digest>,
+    /// Days after which a compartment is due for rotation
+    #[arg(long, value_name = "DAYS")]
+    pub rotate_days: Option<u32>,
+    /// The longest lease, in minutes
+    #[arg(long, value_name = "MINUTES")]
+    pub max_lease: Option<u32>,
+    /// How long a replaced key stays deactivated before it is deleted, in minutes
+    #[arg(long, value_name = "MINUTES")]
+    pub grace: Option<u32>,
+    /// How long a replaced key that a drill has shown to open is kept, in days; 0 keeps none
+    #[arg(long, value_name = "DAYS")]
+    pub keep_proved: Option<u32>,
     #[command(flatten)]
     pub dry_run: DryRun,
 }

@@ -4,7 +4,7 @@ use super::escape::Shown;
 use crate::attestation::RootName;
 use crate::format::Participant;
 use crate::model::{Firmware, Name, Presence, TokenIdentity};
-use crate::policy::{Access, Ending, Exposure, Held, Losses, Panel, Partners};
+use crate::policy::{Access, Ending, Exposure, Held, Losses, Panel, Partners, Period};
 
 /// The widest line: 80 columns, and one for terminals that wrap at the last.
 const WIDTH: usize = 79;
@@ -62,6 +62,27 @@ pub fn held(one: &Held) -> String {
 /// A token's firmware in a table.
 pub fn firmware(firmware: Option<Firmware>) -> String {
     firmware.map_or_else(|| "-".to_owned(), |firmware| firmware.to_string())
+}
+
+/// A time that the policy sets, as a sentence.
+pub fn period(period: Period, time: u32) -> String {
+    let what = match period {
+        Period::Rotation => "a compartment is due for rotation after",
+        Period::Lease => "a lease lasts at most",
+        Period::Grace => "a replaced key stays deactivated for",
+        Period::Proved => "a replaced key that a drill has shown to open is kept for",
+    };
+    format!("{what} {time} {}", period.unit())
+}
+
+/// The same for machines, as the manifest has it.
+pub fn period_field(period: Period) -> &'static str {
+    match period {
+        Period::Rotation => "rotate-days",
+        Period::Lease => "max-lease-minutes",
+        Period::Grace => "grace-minutes",
+        Period::Proved => "keep-proved-days",
+    }
 }
 
 /// A root of attestation: its name, which is text from outside, and the SHA-256 that counts.

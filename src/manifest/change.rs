@@ -2,8 +2,8 @@
 
 use super::chain::Chain;
 use super::sound::{self, Unsound};
-use crate::format::{Certificate, Custodian, EnrolledToken, Manifest, Rotator};
-use crate::model::{Digest, Firmware, Name, Role, Timestamp};
+use crate::format::{Certificate, Custodian, EnrolledToken, Manifest, Policy, Rotator};
+use crate::model::{Digest, Name, Role, Timestamp};
 
 /// Why a change was not drawn up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,14 +116,9 @@ impl Draft {
         self.0.thresholds.set(role, threshold);
     }
 
-    /// Sets the oldest firmware that is taken.
-    pub fn min_firmware(&mut self, firmware: Firmware) {
-        self.0.policy.min_firmware = firmware;
-    }
-
-    /// Sets whether keys may ask for the PIN once a session.
-    pub fn pin_once(&mut self, allowed: bool) {
-        self.0.policy.allow_pin_once = allowed;
+    /// The policy, to be changed.
+    pub fn policy(&mut self) -> &mut Policy {
+        &mut self.0.policy
     }
 
     /// Adds a root of attestation, or an authority below one.

@@ -8,7 +8,7 @@ use super::anchor;
 use super::enrolment;
 use super::open_vault::{OpenVault, key};
 use super::people::{self, Use};
-use super::token_rules::TokenRules;
+use super::policy_rules::PolicyRules;
 use super::world::People;
 use crate::format::dsse::{Envelope, EnvelopeSignature};
 use crate::format::{Custodian, EnrolledToken, Manifest, Rotator, paths};
@@ -50,8 +50,8 @@ pub enum Change {
     },
     /// Sets a threshold.
     Threshold(Role, u8),
-    /// Changes what is asked of tokens.
-    Tokens(TokenRules),
+    /// Changes the policy.
+    Policy(PolicyRules),
     /// Adds a compartment.
     AddCompartment(Name),
     /// Adds a rotator.
@@ -91,7 +91,7 @@ impl Change {
             Self::Threshold(role, threshold) => {
                 format!("set the threshold of {role} to {threshold}")
             }
-            Self::Tokens(rules) => rules.describe(),
+            Self::Policy(rules) => rules.describe(),
             Self::AddCompartment(name) => format!("add the compartment {name}"),
             Self::AddRotator(rotator) => format!("add the rotator {}", rotator.name),
             Self::RetireRotator(name) => format!("retire the rotator {name}"),
@@ -227,7 +227,7 @@ fn draw_up(
             }
         }
         Change::Threshold(role, threshold) => draft.threshold(*role, *threshold),
-        Change::Tokens(rules) => rules.draw_up(&mut draft)?,
+        Change::Policy(rules) => rules.draw_up(&mut draft)?,
         Change::AddCompartment(name) => draft.add_compartment(name)?,
         Change::AddRotator(rotator) => draft.add_rotator(rotator.clone())?,
         Change::RetireRotator(name) => draft.retire_rotator(name)?,

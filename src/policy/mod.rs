@@ -6,6 +6,7 @@ mod explain;
 mod panel;
 mod plan;
 mod sealed;
+mod times;
 
 pub use access::{Access, Quorum, Touch};
 pub use explain::{Explained, SetAccess, explain};
@@ -14,3 +15,4 @@ pub use plan::{CannotSign, Difference, Next, Plan, Proof, RoleChange, Signers, S
 pub use sealed::{
     Ending, Exposure, Partners, SealedKey, SealedSet, differs, newcomers, sealed_sets,
 };
+pub use times::Period;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::access::{Access, Touch};
 use super::panel::{Held, Losses, Panel};
 use super::sealed::{Ending, Exposure, SealedSet, differs, newcomers, sealed_sets};
+use super::times::Period;
 use crate::attestation::RootName;
 use crate::format::{EnrolledToken, Manifest, Policy, Rotator};
 use crate::ledger::VaultState;
@@ -60,6 +61,15 @@ pub enum Difference {
     },
     /// Whether the PIN once a session is enough.
     PinOnce(bool),
+    /// Another time.
+    Period {
+        /// Which.
+        period: Period,
+        /// Before, in its unit.
+        from: u32,
+        /// After.
+        to: u32,
+    },
     /// A root of attestation is trusted.
     RootAdded(RootName),
     /// A root is trusted no more.
@@ -129,6 +139,15 @@ pub enum Worse {
     },
     /// Tokens are taken that ask for the PIN once a session.
     PinOnce,
+    /// A time that gives an attacker more, or oneself less.
+    Period {
+        /// Which.
+        period: Period,
+        /// Before, in its unit.
+        from: u32,
+        /// After.
+        to: u32,
+    },
     /// Whoever has the key of this root can say of any key that it takes a touch.
     RootTrusted(RootName),
     /// Every opening proved a touch, and not every one will.
@@ -365,7 +384,7 @@ fn differences(before: &Manifest, after: &Manifest, lost: &BTreeSet<Digest>) -> 
             found.push(Difference::Threshold { role, from, to });
         }
     }
-    found.extend(token_rules(&before.policy, &after.policy));
+    found.extend(rules(&before.policy, &after.policy));
     let new = |name: &&Name| !before.compartments.contains(name);
     let compartments = after.compartments.iter().filter(new).cloned();
     found.extend(compartments.map(Difference::CompartmentAdded));
@@ -382,7 +401,7 @@ fn differences(before: &Manifest, after: &Manifest, lost: &BTreeSet<Digest>) -> 
     found
 }
 
-fn token_rules(before: &Policy, after: &Policy) -> Vec<Difference> {
+fn rules(before: &Policy, after: &Policy) -> Vec<Difference> {
     let mut found = Vec::new();
     let (from, to) = (before.min_firmware, after.min_firmware);
     if from != to {
@@ -395,6 +414,11 @@ fn token_rules(before: &Policy, after: &Policy) -> Vec<Difference> {
     found.extend(gone.map(Difference::RootRemoved));
     let new = roots_beyond(after, before);
     found.extend(new.map(Difference::RootAdded));
+    let periods = Period::ALL.into_iter().filter_map(|period| {
+        let (from, to) = (period.of(before), period.of(after));
+        (from != to).then_some(Difference::Period { period, from, to })
+    });
+    found.extend(periods);
     found
 }
 
@@ -406,15 +430,18 @@ fn roots_beyond<'p>(one: &'p Policy, other: &'p Policy) -> impl Iterator<Item = 
         .map(|root| RootName::of(&root.0))
 }
 
-/// What is asked of tokens, where it is less than before.
+/// What is asked of tokens, where it is less than before, and the times that are worse.
 fn weaker_rules(before: &Policy, after: &Policy) -> Vec<Worse> {
     let weaker = |difference| match difference {
         Difference::Firmware { from, to } if to < from => Some(Worse::OlderFirmware { from, to }),
         Difference::PinOnce(true) => Some(Worse::PinOnce),
         Difference::RootAdded(root) => Some(Worse::RootTrusted(root)),
+        Difference::Period { period, from, to } if period.is_worse(from, to) => {
+            Some(Worse::Period { period, from, to })
+        }
         _ => None,
     };
-    let rules = token_rules(before, after).into_iter();
+    let rules = rules(before, after).into_iter();
     rules.filter_map(weaker).collect()
 }
 

@@ -8,7 +8,7 @@ use breakglass::ledger::Event;
 use breakglass::manifest::Draft;
 use breakglass::model::{Digest, Firmware, Name, Role};
 use breakglass::policy::{
-    CannotSign, Difference, Ending, Losses, Next, Plan, Touch, Worse, differs,
+    CannotSign, Difference, Ending, Losses, Next, Period, Plan, Touch, Worse, differs,
 };
 
 use crate::book::{Book, declared, key_id};
@@ -424,7 +424,7 @@ fn weaker_rules_for_tokens_take_consent() {
         [1, 1, 0],
     );
     let old = Firmware(5, 7, 0);
-    let to = |to| plan(&book, move |draft| draft.min_firmware(to));
+    let to = |to| plan(&book, move |draft| draft.policy().min_firmware = to);
     let lower = to(Firmware(5, 4, 3));
     let (from, to_lower) = (old, Firmware(5, 4, 3));
     let difference = Difference::Firmware { from, to: to_lower };
@@ -432,9 +432,27 @@ fn weaker_rules_for_tokens_take_consent() {
     let worse = Worse::OlderFirmware { from, to: to_lower };
     assert_eq!(lower.worse, [worse]);
     assert_eq!(to(Firmware(5, 7, 4)).worse, []);
-    let once = plan(&book, |draft| draft.pin_once(true));
+    let once = plan(&book, |draft| draft.policy().allow_pin_once = true);
     assert_eq!(once.differences, [Difference::PinOnce(true)]);
     assert_eq!(once.worse, [Worse::PinOnce]);
+    // Times, too, where more of them, or less, is worse.
+    let leases = |to| plan(&book, move |draft| draft.policy().max_lease_minutes = to);
+    let (period, from) = (Period::Lease, Period::Lease.of(&book.chain.newest().policy));
+    let (to, less) = (from + 1, from - 1);
+    assert_eq!(
+        leases(to).differences,
+        [Difference::Period { period, from, to }]
+    );
+    assert_eq!(leases(to).worse, [Worse::Period { period, from, to }]);
+    assert_eq!(leases(less).worse, []);
+    let kept = |to| {
+        plan(&book, move |draft| {
+            draft.policy().keep_proved_days = Some(to)
+        })
+    };
+    assert_eq!(kept(91).worse, []);
+    assert_eq!(kept(90).differences, []);
+    assert_eq!(kept(0).worse.len(), 1);
     // A root more is trust more; one less is not worse.
     let more = certificates::authority("More", "More", "more", "more", 1).der();
     let name = RootName::of(&more);

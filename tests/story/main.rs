@@ -19,6 +19,7 @@ mod people;
 mod rivals;
 mod sessions;
 mod stations;
+mod times;
 mod watch;
 
 use std::fs;

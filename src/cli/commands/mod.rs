@@ -56,7 +56,7 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
             dry_run,
         } => people::threshold(&app, role, count, dry_run),
         Command::Policy(Policy::Explain { compartments }) => policy::run(&app, &compartments),
-        Command::Policy(Policy::Set(rules)) => people::token_rules(&app, rules),
+        Command::Policy(Policy::Set(rules)) => people::policy_set(&app, rules),
         Command::Compartment(Compartment::List) => people::list_compartments(&app),
         Command::Compartment(Compartment::Add { name, dry_run }) => {
             people::add_compartment(&app, name, dry_run)

@@ -10,7 +10,7 @@ use crate::cli::terminal::Terminal;
 use crate::cli::{output, render, words};
 use crate::format::{self, Manifest};
 use crate::model::{Class, Digest, Failure, Name, Role, TokenIdentity};
-use crate::ops::{self, Change, TokenRules};
+use crate::ops::{self, Change, PolicyRules};
 use crate::policy::firmware;
 use crate::ports::Operator;
 
@@ -201,9 +201,9 @@ fn names(
     })
 }
 
-/// Changes what is asked of tokens.
-pub fn token_rules(app: &App, given: PolicySet) -> Result<ExitCode, Failure> {
-    let rules = TokenRules {
+/// Changes the policy.
+pub fn policy_set(app: &App, given: PolicySet) -> Result<ExitCode, Failure> {
+    let rules = PolicyRules {
         min_firmware: given.min_firmware,
         pin_once: match (given.allow_pin_once, given.refuse_pin_once) {
             (true, _) => Some(true),
@@ -212,8 +212,12 @@ pub fn token_rules(app: &App, given: PolicySet) -> Result<ExitCode, Failure> {
         },
         add_roots: roots::read(&given.add_root)?,
         remove_roots: given.remove_root,
+        rotate_days: given.rotate_days,
+        max_lease_minutes: given.max_lease,
+        grace_minutes: given.grace,
+        keep_proved_days: given.keep_proved,
     };
-    change(app, given.dry_run, |_| Ok(Change::Tokens(rules)))
+    change(app, given.dry_run, |_| Ok(Change::Policy(rules)))
 }
 
 /// Plans a change, shows the plan, has it signed and says what is in force then.

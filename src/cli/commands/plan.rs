@@ -68,6 +68,7 @@ fn different(difference: &Difference) -> (char, String) {
             '*',
             "a YubiKey may ask for the PIN once a session, not only at each use".to_owned(),
         ),
+        Difference::Period { period, to, .. } => ('*', words::period(*period, *to)),
         Difference::PinOnce(false) => ('*', "a YubiKey asks for the PIN at each use".to_owned()),
         Difference::RootAdded(root) => ('+', format!("attestation root {}", words::root(root))),
         Difference::RootRemoved(root) => ('-', format!("attestation root {}", words::root(root))),
@@ -212,6 +213,9 @@ pub fn worse_words(worse: &Worse) -> String {
             "YubiKeys will be taken on which another program could ride on a PIN that was \
                            typed for us"
                 .to_owned()
+        }
+        Worse::Period { period, from, to } => {
+            format!("{}, and no longer {from}", words::period(*period, *to))
         }
         Worse::RootTrusted(root) => format!(
             "whoever has the key of {} can say of any key that it takes a touch",

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::plan::{key, step, worse_words};
 use super::policy::{access, exposure, held, losses, members, newcomers};
+use crate::cli::words;
 use crate::policy::{Difference, Losses, Next, Panel, Plan, RoleChange, Stale, Worse};
 
 /// The plan as a document.
@@ -64,6 +65,9 @@ fn difference(difference: &Difference) -> Value {
             json!({ "kind": "min-firmware", "from": from, "to": to })
         }
         Difference::PinOnce(allowed) => json!({ "kind": "pin-once", "allowed": allowed }),
+        Difference::Period { period, from, to } => {
+            json!({ "kind": words::period_field(*period), "from": from, "to": to })
+        }
         Difference::RootAdded(root) => json!({
             "kind": "root-added", "name": root.name, "fingerprint": root.fingerprint,
         }),
@@ -111,6 +115,7 @@ fn worse(worse: &Worse) -> Value {
         Worse::FewerNeeded { .. } => "fewer-needed",
         Worse::OlderFirmware { .. } => "older-firmware",
         Worse::PinOnce => "pin-once",
+        Worse::Period { .. } => "period",
         Worse::RootTrusted(_) => "root-trusted",
         Worse::LessTouch => "less-touch",
         Worse::Locked { .. } => "locked",

@@ -11,7 +11,9 @@ use crate::cli::{output, render};
 use crate::format::{Certificate, Policy};
 use crate::model::{Failure, Name, TokenIdentity};
 use crate::ops;
-use crate::policy::{Access, Explained, Exposure, Held, Losses, Panel, Quorum, SetAccess, Touch};
+use crate::policy::{
+    Access, Explained, Exposure, Held, Losses, Panel, Period, Quorum, SetAccess, Touch,
+};
 
 /// So many combinations are listed for people; more are counted.
 const LISTED: usize = 12;
@@ -64,6 +66,8 @@ fn text(explained: &Explained<'_>) -> String {
     text.push_str(&changing);
     text.push_str("\nWhat a YubiKey must be, to be enrolled\n");
     text.push_str(&token_rules(&explained.manifest.policy));
+    text.push_str("\nTimes\n");
+    text.push_str(&times(&explained.manifest.policy));
     text.push_str("\nAlone\n");
     text.push_str(&alone(explained));
     text
@@ -230,6 +234,11 @@ fn token_rules(policy: &Policy) -> String {
     text
 }
 
+fn times(policy: &Policy) -> String {
+    let line = |period: Period| format!("  {}\n", words::period(period, period.of(policy)));
+    Period::ALL.map(line).concat()
+}
+
 fn alone(explained: &Explained<'_>) -> String {
     let rotators = words::names(explained.manifest.rotators.iter().map(|r| &r.name));
     let people = format!(
@@ -256,6 +265,7 @@ fn document(explained: &Explained<'_>) -> Value {
             "sealed": sets.iter().map(set_document).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "yubikeys": token_rules_document(&explained.manifest.policy),
+        "times": times_document(&explained.manifest.policy),
         "next": access(&explained.next),
         "changing": access(&explained.changing),
         "people-to-open": explained.next.least_people(),
@@ -277,6 +287,14 @@ fn token_rules_document(policy: &Policy) -> Value {
         "allow-pin-once": policy.allow_pin_once,
         "own-roots": roots.map(root).collect::<Vec<_>>(),
     })
+}
+
+fn times_document(policy: &Policy) -> Value {
+    let field = |period: Period| {
+        let name = words::period_field(period).to_owned();
+        (name, period.of(policy).into())
+    };
+    Value::Object(Period::ALL.map(field).into_iter().collect())
 }
 
 fn set_document(set: &SetAccess<'_>) -> Value {

@@ -1,4 +1,4 @@
-//! What a vault asks of tokens, changed.
+//! The policy of a vault, changed: what it asks of tokens, and its times.
 
 use crate::format::Certificate;
 use crate::manifest::{ChangeRefused, Draft};
@@ -6,7 +6,7 @@ use crate::model::{Digest, Firmware};
 
 /// What is to be different; what is not named stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TokenRules {
+pub struct PolicyRules {
     /// The oldest firmware.
     pub min_firmware: Option<Firmware>,
     /// Whether the PIN once a session is enough.
@@ -15,9 +15,17 @@ pub struct TokenRules {
     pub add_roots: Vec<Certificate>,
     /// Those that are trusted no more, by the SHA-256 of their DER.
     pub remove_roots: Vec<Digest>,
+    /// After how many days a compartment is due for rotation.
+    pub rotate_days: Option<u32>,
+    /// The longest lease, in minutes.
+    pub max_lease_minutes: Option<u32>,
+    /// How long a replaced key stays deactivated, in minutes.
+    pub grace_minutes: Option<u32>,
+    /// For how many days a key is kept that a drill has shown to open.
+    pub keep_proved_days: Option<u32>,
 }
 
-impl TokenRules {
+impl PolicyRules {
     /// As the ledger and the PIN prompts have it.
     pub(super) fn describe(&self) -> String {
         let mut parts = Vec::new();
@@ -36,16 +44,34 @@ impl TokenRules {
         for root in &self.remove_roots {
             parts.push(format!("drop the attestation root {}", root.short()));
         }
+        let times = [
+            ("rotate after", self.rotate_days, "days"),
+            (
+                "let a lease last at most",
+                self.max_lease_minutes,
+                "minutes",
+            ),
+            ("keep replaced keys for", self.grace_minutes, "minutes"),
+            ("keep proved keys for", self.keep_proved_days, "days"),
+        ];
+        for (what, time, unit) in times {
+            parts.extend(time.map(|time| format!("{what} {time} {unit}")));
+        }
         parts.join(", ")
     }
 
     pub(super) fn draw_up(&self, draft: &mut Draft) -> Result<(), ChangeRefused> {
-        if let Some(firmware) = self.min_firmware {
-            draft.min_firmware(firmware);
+        let policy = draft.policy();
+        policy.min_firmware = self.min_firmware.unwrap_or(policy.min_firmware);
+        policy.allow_pin_once = self.pin_once.unwrap_or(policy.allow_pin_once);
+        for (of, time) in [
+            (&mut policy.rotate_days, self.rotate_days),
+            (&mut policy.max_lease_minutes, self.max_lease_minutes),
+            (&mut policy.grace_minutes, self.grace_minutes),
+        ] {
+            *of = time.unwrap_or(*of);
         }
-        if let Some(allowed) = self.pin_once {
-            draft.pin_once(allowed);
-        }
+        policy.keep_proved_days = self.keep_proved_days.or(policy.keep_proved_days);
         for root in &self.remove_roots {
             draft.remove_root(root)?;
         }
