@@ -157,7 +157,9 @@ fn is_kept(
     let is_last = credential.keys.iter().all(|other| {
         other.generation <= key.generation || other.exercised.is_none() || other.gone.is_some()
     });
-    why == Spent::Superseded
+    // IAM may have been asked before the newer key was sealed: without any time to keep it none is left.
+    !keep.is_zero()
+        && why == Spent::Superseded
         && key.exercised.is_some()
         && key.opened_in.is_empty()
         && is_last

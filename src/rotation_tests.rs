@@ -424,3 +424,27 @@ fn the_last_key_that_was_shown_to_open_is_kept_until_a_newer_one_is() {
     let exposed = |c: &mut CredentialState| c.keys[0].opened_in = vec!["night".parse().unwrap()];
     assert_eq!(gone(exposed), delete, "its secret was handed out");
 }
+
+#[test]
+fn a_policy_of_no_days_keeps_none_even_where_iam_was_asked_before_the_newer_was_sealed() {
+    let mut c = credential(vec![key("AAA", 1, true), key("BBB", 2, true)], None);
+    c.keys[0].exercised = Some(long_ago());
+    c.keys[1].sealed = Timestamp::from_unix(NOW + 2);
+    let keep = Duration::ZERO;
+    let times = Times {
+        retention: Retention {
+            keep,
+            ..graceful(0)
+        },
+        ..at(NOW)
+    };
+    let listed = [("AAA", true), ("BBB", true)].map(|(key, active)| AccessKeyInfo {
+        id: id(key),
+        active,
+        created: None,
+    });
+    assert_eq!(
+        next_step(&c, &listed, Goal::Fresh(2), &times),
+        Step::Delete(id("AAA"), Spent::Superseded)
+    );
+}
