@@ -60,6 +60,7 @@ fn credential(keys: Vec<KeyState>, intent: Option<&[&str]>) -> CredentialState {
             .collect(),
         orphans: vec![],
         failed: None,
+        retired: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Subcommand};
 
 use crate::model::{
-    AccessRole, AccountId, Class, ExternalId, Failure, Name, NotAName, RoleArn, UserName,
+    AccessRole, AccountId, Class, ExternalId, Failure, Name, NotAName, Reason, RoleArn, UserName,
 };
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,17 @@ pub enum Credential {
         /// No role: the key itself is handed over
         #[arg(long, conflicts_with = "role", required_unless_present = "role")]
         none: bool,
+    },
+    /// Give one up: its keys are deleted, and it gets no more
+    Retire {
+        /// Which
+        name: Name,
+        /// Why; it stands in the ledger for ever
+        #[arg(long, short)]
+        reason: Reason,
+        /// Do not ask AWS, and leave the keys as they are: for an account that is closed
+        #[arg(long)]
+        without_aws: bool,
     },
     /// Show the credentials
     List,

@@ -85,6 +85,7 @@ pub(super) fn mentioned(event: &Event, state: &VaultState) -> Vec<Row> {
         ]
         .concat(),
         Event::RolesSet { credential: of, .. }
+        | Event::CredentialRetired { credential: of, .. }
         | Event::KeyIntended { credential: of, .. }
         | Event::KeySealed { credential: of, .. }
         | Event::KeyProved { credential: of, .. }

@@ -83,6 +83,15 @@ pub enum Event {
         /// The roles, no profile twice.
         roles: Vec<AccessRole>,
     },
+    /// A credential is looked after no more: it gets no key and is not opened any more.
+    CredentialRetired {
+        /// The credential.
+        credential: Name,
+        /// Why.
+        reason: Reason,
+        /// The keys of it that were left as they were, because AWS could not be asked.
+        left: Vec<AccessKeyId>,
+    },
     /// A rotation begins: its header is stored.
     RotationBegun {
         /// The compartment.
@@ -366,6 +375,8 @@ pub enum RetirementCause {
     Unproved,
     /// It was opened.
     Exposed,
+    /// Its credential is given up.
+    Withdrawn,
 }
 
 /// How opened credentials are handed over.

@@ -135,7 +135,7 @@ impl VaultState {
     }
 
     /// An incident is closed only if every key that was opened in it was seen to be refused, sessions made
-    /// with it are denied, and a newer one has taken its place.
+    /// with it are denied, and a newer one has taken its place, unless the credential was given up.
     fn closed(&mut self, id: &Name) -> Result<(), Impossible> {
         let incident = self.incident(id)?;
         let (opened, denied) = (incident.opened.clone(), incident.sessions_denied.clone());
@@ -151,7 +151,7 @@ impl VaultState {
             if !denied.contains_key(&name) {
                 return still(format!("sessions of {name} may live"));
             }
-            if !credential.is_replaced(known) {
+            if !credential.is_replaced(known) && credential.retired.is_none() {
                 return still(format!("{key} is not replaced"));
             }
         }

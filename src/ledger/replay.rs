@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::event::{Entry, Event};
 use super::state::{Claim, CredentialState, KeyIntent, KeyState, Orphan, VaultState};
-use crate::model::{AccessKeyId, AccessRole, Digest, Name, Timestamp};
+use crate::model::{AccessKeyId, AccessRole, Digest, Name, Reason, Timestamp};
 
 /// Who signed the commit that an entry stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,11 @@ impl VaultState {
             Event::ManifestAdopted { version, manifest } => self.adopted(*version, *manifest),
             Event::CredentialAdded { credential } => self.credential_added(credential),
             Event::RolesSet { credential, roles } => self.roles_set(credential, roles),
+            Event::CredentialRetired {
+                credential,
+                reason,
+                left,
+            } => self.credential_retired(credential, reason, left, time),
             Event::RotationBegun {
                 compartment,
                 generation,
@@ -152,6 +157,7 @@ impl VaultState {
             intents: Vec::new(),
             orphans: Vec::new(),
             failed: None,
+            retired: None,
         };
         match self.credentials.insert(definition.name.clone(), state) {
             None => Ok(()),
@@ -167,6 +173,35 @@ impl VaultState {
             )));
         }
         self.credential(name)?.roles = roles.to_vec();
+        Ok(())
+    }
+
+    /// A credential is given up once its keys are gone; with keys that AWS could not be asked about only where no
+    /// incident may wait for them.
+    fn credential_retired(
+        &mut self,
+        name: &Name,
+        reason: &Reason,
+        left: &[AccessKeyId],
+        time: Timestamp,
+    ) -> Result<(), Impossible> {
+        if !left.is_empty() && self.live_incident_of(name).is_some() {
+            return Err(contradiction(format!(
+                "{name} is given up while it is open"
+            )));
+        }
+        let credential = self.credential(name)?;
+        if credential.retired.is_some() {
+            return Err(contradiction(format!("{name} is given up twice")));
+        }
+        for key in credential.keys.iter_mut().filter(|key| key.gone.is_none()) {
+            if !left.contains(&key.id) {
+                return Err(contradiction(format!("{name} is given up with {}", key.id)));
+            }
+            key.retiring = true;
+        }
+        credential.failed = None;
+        credential.retired = Some((time, reason.clone()));
         Ok(())
     }
 
@@ -380,6 +415,9 @@ impl VaultState {
         let Some(credential) = self.credentials.get_mut(name) else {
             return Err(no_credential(name));
         };
+        if credential.retired.is_some() {
+            return Err(contradiction(format!("{name} was given up")));
+        }
         let state = self.compartments.get(&credential.definition.compartment);
         if state.and_then(|state| state.unfinished) != Some(generation) {
             return Err(contradiction(format!(

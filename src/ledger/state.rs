@@ -73,6 +73,8 @@ pub struct CredentialState {
     pub orphans: Vec<Orphan>,
     /// When it last failed to rotate, and how; cleared by a success.
     pub failed: Option<(Timestamp, String)>,
+    /// When and why it was given up, if it was.
+    pub retired: Option<(Timestamp, Reason)>,
 }
 
 /// An intent to make a key that no seal has answered yet.
@@ -218,13 +220,18 @@ impl VaultState {
             .find(|(_, i)| i.is_live() && i.credentials.contains(credential))
     }
 
-    /// The credentials of a compartment.
+    /// The credentials that are looked after: all but those that were given up.
+    pub fn kept(&self) -> impl Iterator<Item = &CredentialState> {
+        let all = self.credentials.values();
+        all.filter(|credential| credential.retired.is_none())
+    }
+
+    /// Those of a compartment.
     pub fn members<'a>(
         &'a self,
         compartment: &'a Name,
     ) -> impl Iterator<Item = &'a CredentialState> {
-        self.credentials
-            .values()
+        self.kept()
             .filter(move |c| c.definition.compartment == *compartment)
     }
 }

@@ -7,7 +7,7 @@ use super::anchor;
 use super::open_vault::OpenVault;
 use super::people::{self, Use};
 use super::records;
-use super::settle;
+use super::retire;
 use super::world::People;
 use crate::ceremony::{Ceremony, Collecting, Quorate};
 use crate::format::{Custodian, EnrolledToken, GenerationHeader, Manifest, Record, paths};
@@ -56,7 +56,7 @@ pub(super) fn gather(
         if !seen.insert(name) {
             continue;
         }
-        let credential = settle::credential(vault, name)?;
+        let credential = retire::kept(vault, name)?;
         let definition = credential.definition.clone();
         let current = credential.current().ok_or_else(|| nothing_sealed(name))?;
         let path = paths::record(&definition.compartment, current.generation, name);

@@ -12,7 +12,7 @@ use super::settle::{self, Wanted};
 use super::world::{Cloud, People};
 use crate::ledger::{Event, IncidentPhase};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
-use crate::ports::{Notice, ProbeAnswer};
+use crate::ports::{CloudError, Notice, ProbeAnswer};
 use crate::rotation::Goal;
 
 /// What closing did.
@@ -215,7 +215,11 @@ fn deny_sessions(vault: &mut OpenVault<'_>, cloud: &Cloud<'_>, name: &Name) -> R
     let user = settle::credential(vault, name)?.definition.iam_user();
     // The condition is strict and IAM counts in seconds: one more takes in those of this very second.
     let before = vault.world.clock.now().plus(Duration::from_secs(1));
-    cloud.keys.deny_sessions(&user, before)?;
+    match cloud.keys.deny_sessions(&user, before) {
+        // A user that is gone has no sessions either.
+        Ok(()) | Err(CloudError::NotFound(_)) => {}
+        Err(other) => return Err(other.into()),
+    }
     let event = Event::SessionsDenied {
         credential: name.clone(),
         before,
@@ -290,6 +294,7 @@ fn needs_rotation(
             .is_some_and(|credential| {
                 let fresher = credential.key(key).map_or(0, |k| k.generation);
                 credential.definition.compartment == *compartment
+                    && credential.retired.is_none()
                     && credential
                         .current()
                         .is_none_or(|current| current.generation <= fresher)
@@ -309,7 +314,9 @@ fn clear_away(
 ) -> Result<(), Failure> {
     let mut compartments = Vec::new();
     for (name, _) in opened {
-        settle::settle(vault, cloud, name, wanted)?;
+        if settle::credential(vault, name)?.retired.is_none() {
+            settle::settle(vault, cloud, name, wanted)?;
+        }
         let definition = &settle::credential(vault, name)?.definition;
         compartments.push(definition.compartment.clone());
     }

@@ -54,8 +54,7 @@ pub fn add(
     reached.map_err(|failure| failure.state("nothing was added"))?;
     let twin = vault
         .state()
-        .credentials
-        .values()
+        .kept()
         .find(|known| known.definition.account == account && known.definition.user == new.user);
     if let Some(twin) = twin {
         let twin = &twin.definition.name;

@@ -110,14 +110,14 @@ pub fn papers(
         latest = latest.max(Some(entry.time));
     })?;
     let state = journal.state();
-    let sealed = state.credentials.values();
-    let sealed = sealed.filter(|known| known.current().is_some()).count();
+    let kept = state.kept();
+    let sealed = kept.filter(|known| known.current().is_some()).count();
     let live = state.incidents.iter().filter(|(_, one)| one.is_live());
     Ok(Papers {
         manifest: chain.newest().clone(),
         entries: journal.head().size,
         latest,
-        credentials: (state.credentials.len(), sealed),
+        credentials: (state.kept().count(), sealed),
         open: live.map(|(name, _)| name.clone()).collect(),
     })
 }

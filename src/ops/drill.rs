@@ -65,7 +65,10 @@ fn attempt(
     operator: People<'_>,
 ) -> Result<Drill, Failure> {
     let all: Vec<Name> = match credentials {
-        [] => vault.state().credentials.keys().cloned().collect(),
+        [] => {
+            let kept = vault.state().kept();
+            kept.map(|known| known.definition.name.clone()).collect()
+        }
         named => named.to_vec(),
     };
     if all.is_empty() {

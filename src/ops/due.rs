@@ -42,8 +42,9 @@ pub(super) fn sealed_for_others(vault: &OpenVault<'_>, compartment: &Name) -> Op
         .map(|set| set.manifest.version)
 }
 
-/// When a compartment is due, if it was ever committed.
+/// When a compartment is due, if it was ever committed and there is something in it.
 pub(super) fn due_at(vault: &OpenVault<'_>, compartment: &Name) -> Option<Timestamp> {
+    vault.state().members(compartment).next()?;
     let (_, committed) = vault.state().compartments.get(compartment)?.committed?;
     let days = u64::from(vault.manifest().policy.rotate_days);
     Some(committed.plus(Duration::from_secs(days * 24 * 3600)))

@@ -92,7 +92,7 @@ fn read_back(
         return Err(failure);
     }
     let chain = read_chain(target)?;
-    let credentials = vault.state().credentials.values();
+    let credentials = vault.state().kept();
     Ok(Exported {
         pins: Remembered {
             vault: chain.vault(),

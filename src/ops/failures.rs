@@ -524,6 +524,7 @@ impl From<CloudError> for Failure {
             }
             CloudError::NotFound(_) => cloud("aws-not-found")
                 .hint("is it the right account? aws sts get-caller-identity")
+                .hint("was the user deleted for good? breakglass credential retire NAME --reason TEXT")
                 .hint(AGAIN),
             CloudError::LimitExceeded(_) => cloud("aws-limit").hint(AGAIN),
             CloudError::Unreachable { .. } => cloud("aws-unreachable")

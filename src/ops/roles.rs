@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::open_vault::OpenVault;
+use super::retire;
 use crate::ledger::Event;
 use crate::model::{AccessRole, Class, Failure, Name};
 
@@ -21,10 +22,7 @@ pub fn set_roles(
 ) -> Result<(), Failure> {
     vault.require_rotator()?;
     check(&roles)?;
-    if !vault.state().credentials.contains_key(name) {
-        let what = format!("there is no credential {name}");
-        return Err(refused("no-such-credential", what).hint("breakglass credential list"));
-    }
+    retire::kept(vault, name)?;
     let now = vault.world.clock.now();
     vault.journal.record(now, set(name, roles))?;
     vault.remember()

@@ -447,6 +447,20 @@ pub(super) fn cut_off(
     deactivate(vault, cloud, definition, id)
 }
 
+/// Deletes a key whose credential is given up: records the intent, makes it go, records that. Of a user that is
+/// gone itself all keys are.
+pub(super) fn withdraw(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    definition: &CredentialDefinition,
+    id: &AccessKeyId,
+) -> Result<(), Failure> {
+    let cause = RetirementCause::Withdrawn;
+    let intent = retiring(definition, id, Retirement::Delete, cause);
+    vault.journal.record(vault.world.clock.now(), intent)?;
+    delete(vault, cloud, definition, id)
+}
+
 /// Deletes a key, and records that. The intent stands in the ledger.
 fn delete(
     vault: &mut OpenVault<'_>,

@@ -199,7 +199,10 @@ fn role_status(vault: &OpenVault<'_>, role: Role) -> RoleStatus {
 }
 
 fn compartment(vault: &OpenVault<'_>, name: &Name) -> CompartmentStatus {
-    let known = vault.state().compartments.get(name);
+    let state = vault.state();
+    // Where all was given up nothing is left to finish.
+    let known = state.members(name).next();
+    let known = known.and_then(|_| state.compartments.get(name));
     CompartmentStatus {
         name: name.clone(),
         committed: known.and_then(|known| known.committed),
@@ -247,7 +250,7 @@ fn credentials(vault: &OpenVault<'_>) -> Vec<CredentialStatus> {
             .map(|alarm| alarm.used)
             .max(),
     };
-    vault.state().credentials.values().map(of).collect()
+    vault.state().kept().map(of).collect()
 }
 
 fn incidents(vault: &OpenVault<'_>) -> Vec<IncidentStatus> {

@@ -140,8 +140,7 @@ fn look(
 
 /// The keys that were used and are still there, by the ledger. The alarm ends when they are gone.
 pub(super) fn alarms(vault: &OpenVault<'_>) -> Vec<Alarm> {
-    let credentials = vault.state().credentials.values();
-    let alarms = credentials.flat_map(|credential| {
+    let alarms = vault.state().kept().flat_map(|credential| {
         let of = |key: &KeyState| {
             let used = key.unexplained.filter(|_| key.gone.is_none())?;
             Some(Alarm {

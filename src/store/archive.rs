@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use super::DirStore;
 use crate::ports::{Archived, Forgetful, Store, StoreError, StoreKey};
 
-const MAGIC: &[u8; 24] = b"breakglass-state/v2\n\n\n\n\n";
+const MAGIC: &[u8; 24] = b"breakglass-state/v3\n\n\n\n\n";
 const HEADER: usize = MAGIC.len() + 4 + 4 + 32;
 const SLOT: usize = 8 + 4 + 32;
 /// Rows of a bucket, on average.

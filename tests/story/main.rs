@@ -11,6 +11,7 @@ mod scene;
 mod alone;
 mod delivery;
 mod drill;
+mod giving_up;
 mod leases;
 mod life;
 mod log;

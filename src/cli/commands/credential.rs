@@ -6,8 +6,8 @@ use crate::cli::app::App;
 use crate::cli::args::Credential;
 use crate::cli::{output, render};
 use crate::ledger::{CredentialState, KeyState};
-use crate::model::{AccessRole, Class, Failure, Name};
-use crate::ops::{self, NewCredential};
+use crate::model::{AccessKeyId, AccessRole, Class, Failure, Name};
+use crate::ops::{self, NewCredential, Retired};
 
 /// Adds or shows credentials.
 pub fn run(app: &App, command: Credential) -> Result<ExitCode, Failure> {
@@ -31,6 +31,21 @@ pub fn run(app: &App, command: Credential) -> Result<ExitCode, Failure> {
         Credential::Roles { name, roles, .. } => {
             let roles = roles.roles(&name)?;
             set_roles(app, &name, roles)
+        }
+        Credential::Retire {
+            name,
+            reason,
+            without_aws: false,
+        } => app.in_vault_with_aws(|vault, cloud, _| {
+            let retired = ops::retire_credential(vault, Some(cloud), &name, &reason)?;
+            Ok(told(app, &name, &retired))
+        }),
+        Credential::Retire { name, reason, .. } => {
+            app.require_whole()?;
+            app.in_vault(|vault, _| {
+                let retired = ops::retire_credential(vault, None, &name, &reason)?;
+                Ok(told(app, &name, &retired))
+            })
         }
         Credential::List => list(app),
         Credential::Show { name } => show(app, &name),
@@ -75,11 +90,36 @@ fn set_roles(app: &App, name: &Name, roles: Vec<AccessRole>) -> Result<ExitCode,
     })
 }
 
+/// Says what became of the keys of a credential that was given up.
+fn told(app: &App, name: &Name, retired: &Retired) -> ExitCode {
+    if app.json() {
+        let document = serde_json::json!({
+            "credential": name, "deleted": retired.deleted, "left": retired.left,
+        });
+        output::json(&document);
+        return ExitCode::SUCCESS;
+    }
+    let ids = |ids: &[AccessKeyId]| {
+        let ids: Vec<&str> = ids.iter().map(AccessKeyId::as_str).collect();
+        ids.join(", ")
+    };
+    let mut text = format!("{name} is given up. ");
+    text += &match retired.deleted.as_slice() {
+        [] => "Nothing was deleted".to_owned(),
+        deleted => format!("Deleted: {}", ids(deleted)),
+    };
+    if !retired.left.is_empty() {
+        text += &format!(". AWS was not asked: {} may still work", ids(&retired.left));
+    }
+    output::text(&format!("{text}.\n"));
+    ExitCode::SUCCESS
+}
+
 fn list(app: &App) -> Result<ExitCode, Failure> {
     app.in_vault(|vault, _| {
-        let credentials = &vault.state().credentials;
+        let state = vault.state();
         if app.json() {
-            let all: Vec<_> = credentials.values().map(document).collect();
+            let all: Vec<_> = state.credentials.values().map(document).collect();
             output::json(&serde_json::json!({ "credentials": all }));
             return Ok(ExitCode::SUCCESS);
         }
@@ -92,7 +132,7 @@ fn list(app: &App) -> Result<ExitCode, Failure> {
             "GENERATION",
         ];
         let mut rows = vec![header.map(str::to_owned).to_vec()];
-        for credential in credentials.values() {
+        for credential in state.kept() {
             let definition = &credential.definition;
             let (key, generation) = match credential.current() {
                 Some(key) => (key.id.to_string(), key.generation.to_string()),
@@ -150,6 +190,9 @@ fn show(app: &App, name: &Name) -> Result<ExitCode, Failure> {
             );
             rows.push(vec![key.id.to_string(), text]);
         }
+        if let Some((time, reason)) = &credential.retired {
+            rows.push(vec!["given up".to_owned(), format!("{time}: {reason}")]);
+        }
         if let Some((time, code)) = &credential.failed {
             rows.push(vec!["last failure".to_owned(), format!("{code} at {time}")]);
         }
@@ -189,5 +232,10 @@ fn document(credential: &CredentialState) -> serde_json::Value {
             })
         })
         .collect();
-    serde_json::json!({ "definition": credential.definition, "roles": credential.roles, "keys": keys })
+    let retired = credential.retired.as_ref();
+    let retired = retired
+        .map(|(time, reason)| serde_json::json!({ "time": time, "reason": reason.to_string() }));
+    serde_json::json!({
+        "definition": credential.definition, "roles": credential.roles, "keys": keys, "retired": retired,
+    })
 }

@@ -32,6 +32,7 @@ EVENTS = {
         credential=shape.record(name=NAME, compartment=NAME, account=text.account, user=text.user)
     ),
     "roles-set": shape.record(credential=NAME, roles=shape.several(ROLE)),
+    "credential-retired": shape.record(credential=NAME, reason=text.reason, left=shape.several(KEY)),
     "rotation-begun": shape.record(
         compartment=NAME, generation=NUMBER, header=DIGEST, manifest=DIGEST, endpoint=shape.maybe(STRING)
     ),
@@ -44,7 +45,7 @@ EVENTS = {
     "key-retiring": _key(
         key=KEY,
         act=shape.one_of("deactivate", "delete"),
-        cause=shape.one_of("superseded", "orphaned", "unproved", "exposed"),
+        cause=shape.one_of("superseded", "orphaned", "unproved", "exposed", "withdrawn"),
     ),
     "key-deactivated": _key(key=KEY),
     "key-deleted": _key(key=KEY),

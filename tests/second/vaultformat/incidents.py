@@ -124,7 +124,7 @@ class Incidents:
             newer = [
                 one for one in credential.keys.values() if one.committed and one.generation > key.generation
             ]
-            need(newer, "history", f"no newer key of {name}")
+            need(newer or credential.retired, "history", f"no newer key of {name}")
         incident.closed = True
 
 

@@ -28,6 +28,7 @@ class Credential:
     def __init__(self, about):
         self.about = about
         self.keys = {}
+        self.retired = False
         self.intended = set()  # generations of intents that came to nothing so far
 
     def newest(self):
@@ -85,6 +86,16 @@ class State(Joined, Incidents):
         profiles = [role["profile"] for role in event["roles"]]
         need(len(set(profiles)) == len(profiles), "history", "a profile twice")
 
+    def on_credential_retired(self, event):
+        credential = self.credential(event["credential"])
+        need(not credential.retired, "history", "given up twice")
+        for name, key in credential.keys.items():
+            need(key.gone or name in event["left"], "history", f"given up with {name}")
+            key.retiring = key.retiring or not key.gone
+        live = [one for one in self.incidents.values() if event["credential"] in one.credentials and not one.closed]
+        need(not (event["left"] and live), "history", "given up while it is open, with keys")
+        credential.retired = True
+
     def credential(self, name):
         need(name in self.credentials, "history", f"no credential {name}")
         return self.credentials[name]
@@ -103,6 +114,7 @@ class State(Joined, Incidents):
 
     def on_key_intended(self, event):
         credential = self.credential(event["credential"])
+        need(not credential.retired, "history", "a key of what was given up")
         unfinished = self.unfinished.get(credential.about["compartment"])
         need(event["generation"] == unfinished, "history", "intended in another generation")
         credential.intended.add(event["generation"])

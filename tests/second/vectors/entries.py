@@ -31,6 +31,7 @@ def _samples():
             **credential,
             "roles": [{"profile": "prod", "arn": ARN, "external_id": "northwind:breakglass"}],
         },
+        "credential-retired": {**credential, "reason": "the account is closed", "left": [KEY]},
         "rotation-begun": {
             "compartment": "main",
             "generation": 1,
@@ -109,6 +110,10 @@ def _other_goods(file, samples):
         bad = changed(sessions, "event.delivered.sessions", value)
         file.bad(f"delivered: {name}", "form", entry=blob(dumps(bad)))
     _roles(file, samples)
+    retired = {"time": TIME, "event": {"credential-retired": {**samples["credential-retired"], "left": []}}}
+    file.good("credential-retired: no key left", entry=blob(dumps(retired)))
+    withdrawn = {**samples["key-retiring"], "act": "delete", "cause": "withdrawn"}
+    file.good("key-retiring: withdrawn", entry=blob(dumps({"time": TIME, "event": {"key-retiring": withdrawn}})))
     released = {"time": TIME, "event": {"released": {"incident": "inc-1", "exit": None}}}
     file.good("released: without an exit code", entry=blob(dumps(released)))
     file.good(

@@ -2,7 +2,7 @@
 
 from vaultformat import chain, envelope, founding, keys, ledger, soft, text, world
 
-from . import joining
+from . import giving_up, joining
 from .cases import File, blob, bytes_of, changed
 
 SUBJECT = "history"
@@ -292,6 +292,7 @@ class _Cases:
         self.drills()
         self.closing()
         joining.cases(self)
+        giving_up.cases(self)
 
     def founding(self):
         vault = self.one.digest.hex()
