@@ -31,6 +31,8 @@ struct Sweep {
     openings: usize,
     /// How many resumes took one try, two, and so on.
     tries: [usize; 8],
+    /// Kills at writes that this run did not come to.
+    unreached: usize,
     violations: Vec<String>,
 }
 
@@ -45,6 +47,7 @@ impl Sweep {
             points: 0,
             openings: 0,
             tries: [0; 8],
+            unreached: 0,
             violations: Vec::new(),
         }
     }
@@ -179,7 +182,10 @@ impl Sweep {
         for (call, nth) in operations.iter().step_by(self.step(short)) {
             self.bench.reset();
             let ended = self.bench.inject(call, &format!("signal=KILL:when={nth}"));
-            if ended != Ended::Killed {
+            // How often the AWS library wakes itself by a write is another number each time.
+            let fewer = call == "write" && ended == Ended::With(0);
+            self.unreached += usize::from(fewer);
+            if ended != Ended::Killed && !fewer {
                 let point = format!("{call} {nth}: it was to be killed, and ended {ended:?}");
                 self.violations.push(point);
             }
@@ -238,14 +244,16 @@ impl Sweep {
             "the short form; BREAKGLASS_LONG=1 sweeps all"
         };
         println!(
-            "{:?}, {kind}: {} points ({form}), {} openings, tries of the resumes: {:?}, {} violations",
+            "{:?}, {kind}: {} points ({form}), {} not come to, {} openings, tries of the resumes: {:?}, {} violations",
             self.bench.deed,
             self.points,
+            self.unreached,
             self.openings,
             &self.tries[1..5],
             self.violations.len()
         );
         assert!(self.violations.is_empty(), "{:#?}", self.violations);
+        assert!(self.unreached * 20 <= self.points, "too many");
     }
 }
 
