@@ -1,12 +1,9 @@
 """What an account looks like before breakglass comes: its users, their policies, the credentials at hand.
 
-Used for every server of the tests, through its front door (boto3)."""
+Used for every server of the tests, through a client of boto3 or what looks like one."""
 
 import json
 import os
-
-import boto3
-from botocore.config import Config
 
 import process
 
@@ -39,6 +36,10 @@ def rotator_policy(users, account):
 
 
 def client(endpoint, key, secret):
+    # Making one takes a quarter of a second, and hundreds of servers do without.
+    import boto3
+    from botocore.config import Config
+
     return boto3.client(
         "iam",
         endpoint_url=endpoint,
@@ -84,12 +85,11 @@ def write_profiles(state_dir, endpoint, keys):
     )
 
 
-def bootstrap(endpoint, root, users, first_keys, state_dir, account=ACCOUNT):
-    """Makes the users and their keys with the root credentials; returns the ids of the keys made.
+def bootstrap(iam, endpoint, users, first_keys, state_dir, account=ACCOUNT):
+    """Makes the users and their keys by a client of the account's root; returns the ids of the keys made.
 
     Profiles: breakglass-rotator (its policy names the break-glass users), admin (may do everything),
     outsider (may do nothing); and, where `first_keys` asks for it, one of each break-glass user."""
-    iam = client(endpoint, *root)
     roles = f"arn:aws:iam::*:role/{ROTATOR}"
     into_others = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles}
     make_user(iam, ROTATOR, rotator_policy(users, account) + [into_others])

@@ -63,7 +63,7 @@ def set_up(args, endpoint, port):
             return
         users = [user for user in args.users.split(",") if user]
         root = ("test", "test")
-        bootstrap.bootstrap(endpoint, root, users, args.first_keys, args.state_dir)
+        bootstrap.bootstrap(bootstrap.client(endpoint, *root), endpoint, users, args.first_keys, args.state_dir)
         for account in filter(None, args.accounts.split(",")):
             # An account's number is the key id of its root.
             iam = bootstrap.client(endpoint, account, "test")

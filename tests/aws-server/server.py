@@ -45,6 +45,20 @@ def one_at_a_time(app):
     return locked
 
 
+class Within:
+    """moto's IAM, asked as a client of boto3 is, without the way through the network."""
+
+    def create_user(self, UserName):
+        window.backend().create_user(bootstrap.REGION, UserName)
+
+    def put_user_policy(self, UserName, PolicyName, PolicyDocument):
+        window.backend().put_user_policy(UserName, PolicyName, PolicyDocument)
+
+    def create_access_key(self, UserName):
+        key = window.backend().create_access_key(UserName)
+        return {"AccessKey": {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}}
+
+
 def main():
     args = arguments()
     process.end_when_told(args.with_parent)
@@ -62,8 +76,7 @@ def main():
     rules.install()
     endpoint = f"http://127.0.0.1:{server.server_port}"
     users = [user for user in args.users.split(",") if user]
-    # moto asks for no credentials until it is told to; from then on it asks everybody.
-    made = bootstrap.bootstrap(endpoint, ("root", "root"), users, args.first_keys, args.state_dir)
+    made = bootstrap.bootstrap(Within(), endpoint, users, args.first_keys, args.state_dir)
     rules.exempt.update(made)
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     if args.port_file:
