@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::Command;
 
-use super::session_file::SessionFile;
+use super::profile_file::{Profile, ProfileFile};
 use crate::model::{Name, Timestamp};
 use crate::ops::{Handed, Session};
 
@@ -22,13 +22,16 @@ const OTHERS: [&str; 10] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
+/// The profile of what a child is given, where that is one thing: what the runbooks of a company can name.
+const PROFILE: &str = "break-glass";
+
 /// Fills the environment of a child. The file must be open when the child is started, and no longer.
 pub fn fill(
     command: &mut Command,
     handed: &Handed,
     incident: &Name,
     expires: Timestamp,
-) -> io::Result<Option<SessionFile>> {
+) -> io::Result<ProfileFile> {
     for name in OTHERS {
         command.env_remove(name);
     }
@@ -36,31 +39,58 @@ pub fn fill(
         .env("BREAKGLASS_CREDENTIAL", handed.definition().name.as_str())
         .env("BREAKGLASS_INCIDENT", incident.as_str())
         .env("BREAKGLASS_EXPIRES", expires.to_string())
-        .env_remove("BREAKGLASS_PROFILES")
         .envs(region());
     match handed {
         Handed::Key(released) => {
             command
                 .env("AWS_ACCESS_KEY_ID", released.access_key.as_str())
                 .env("AWS_SECRET_ACCESS_KEY", released.secret.expose());
-            Ok(None)
+            let key = Profile {
+                name: PROFILE,
+                key: &released.access_key,
+                secret: released.secret.expose(),
+                token: None,
+            };
+            profiles(command, &[key])
         }
-        Handed::Sessions(_, sessions) => profiles(command, sessions).map(Some),
+        Handed::Sessions(_, sessions) => of_sessions(command, sessions),
+    }
+}
+
+/// Lays the profiles where the AWS tools of a child look for them.
+fn profiles(command: &mut Command, profiles: &[Profile<'_>]) -> io::Result<ProfileFile> {
+    let file = ProfileFile::new(profiles)?;
+    let names: Vec<&str> = profiles.iter().map(|one| one.name).collect();
+    command
+        .env("BREAKGLASS_PROFILES", names.join(" "))
+        .env("AWS_SHARED_CREDENTIALS_FILE", file.path());
+    Ok(file)
+}
+
+fn profile<'a>(name: &'a str, session: &'a Session) -> Profile<'a> {
+    Profile {
+        name,
+        key: &session.made.key,
+        secret: session.made.secret.expose(),
+        token: Some(session.made.token.expose()),
     }
 }
 
 /// Each session is a profile. A single one is what is used without a profile, too; of several none is: which account
 /// a command is for, whoever types it says.
-fn profiles(command: &mut Command, sessions: &[Session]) -> io::Result<SessionFile> {
-    let file = SessionFile::new(sessions)?;
-    let names: Vec<&str> = (sessions.iter())
-        .map(|one| one.role.profile.as_str())
+fn of_sessions(command: &mut Command, sessions: &[Session]) -> io::Result<ProfileFile> {
+    let each = sessions.iter();
+    let mut all: Vec<Profile<'_>> = each
+        .map(|one| profile(one.role.profile.as_str(), one))
         .collect();
-    command
-        .env("BREAKGLASS_PROFILES", names.join(" "))
-        .env("AWS_SHARED_CREDENTIALS_FILE", file.path())
-        // A profile of the same name in there would go before ours.
-        .env("AWS_CONFIG_FILE", "/dev/null");
+    if let [one] = sessions
+        && one.role.profile.as_str() != PROFILE
+    {
+        all.push(profile(PROFILE, one));
+    }
+    let file = profiles(command, &all)?;
+    // A profile of the same name in there would go before ours.
+    command.env("AWS_CONFIG_FILE", "/dev/null");
     match sessions {
         [one] => {
             let made = &one.made;

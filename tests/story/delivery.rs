@@ -90,6 +90,20 @@ fn the_aws_command_line_gets_it_through_a_profile() {
 }
 
 #[test]
+fn the_profile_that_a_runbook_names_is_there_and_on_no_disk() {
+    let scene = Scene::sealed(&["deploy"]);
+    let (aws, endpoint) = (aws(), scene.endpoint());
+    let script = format!(
+        "'{aws}' --profile break-glass --endpoint-url {endpoint} sts get-caller-identity; \
+         echo profile $BREAKGLASS_PROFILES; readlink $AWS_SHARED_CREDENTIALS_FILE"
+    );
+    let seen = scene.unseal(&["deploy"], &["sh", "-c", &script]).ended(0);
+    for wanted in [ARN, "profile break-glass", "/memfd:breakglass-profiles"] {
+        assert!(seen.text.contains(wanted), "{wanted}: {seen}");
+    }
+}
+
+#[test]
 fn the_exit_code_of_the_child_is_ours() {
     let scene = Scene::sealed(&["deploy"]);
     for (script, code) in [

@@ -106,7 +106,7 @@ fn a_role_is_used_under_the_name_of_the_incident() {
         .ended(0)
         .json();
     assert_ne!(key["keys"][0]["id"], of("AWS_ACCESS_KEY_ID"));
-    assert_eq!(of("BREAKGLASS_PROFILES"), "home");
+    assert_eq!(of("BREAKGLASS_PROFILES"), "home break-glass");
 
     // What was intended, with whom, and what went where.
     let intended = &log::of(&scene, "sessions-intended")[0];

@@ -1,5 +1,5 @@
-//! The sessions that a child gets as AWS profiles: a credentials file (AWS SDKs reference, "Shared config and
-//! credentials files") that is memory, on no disk, and gone with the last process that has it open.
+//! What a child gets as AWS profiles: a credentials file (AWS SDKs reference, "Shared config and credentials files")
+//! that is memory, on no disk, and gone with the last process that has it open.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -7,17 +7,29 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use zeroize::Zeroizing;
 
-use crate::ops::Session;
+use crate::model::AccessKeyId;
+
+/// One profile.
+pub struct Profile<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// The access key id.
+    pub key: &'a AccessKeyId,
+    /// The secret access key.
+    pub secret: &'a str,
+    /// The session token, of a session.
+    pub token: Option<&'a str>,
+}
 
 /// The file; a child that is started while it is open has it, too.
-pub struct SessionFile(OwnedFd);
+pub struct ProfileFile(OwnedFd);
 
-impl SessionFile {
+impl ProfileFile {
     /// Writes the profiles, and lets nobody change them.
-    pub fn new(sessions: &[Session]) -> io::Result<Self> {
+    pub fn new(profiles: &[Profile<'_>]) -> io::Result<Self> {
         // Not closed on exec: that is how the child comes to it.
         let file = memfd_create("breakglass-profiles", MemfdFlags::ALLOW_SEALING)?;
-        let text = text(sessions);
+        let text = text(profiles);
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             let written = rustix::io::write(&file, rest)?;
@@ -37,22 +49,25 @@ impl SessionFile {
 }
 
 /// Names, keys and tokens are of alphabets without line breaks, so nothing can break out of its line.
-fn text(sessions: &[Session]) -> Zeroizing<String> {
-    let room = |one: &Session| 512 + one.made.token.expose().len();
-    let mut text = Zeroizing::new(String::with_capacity(sessions.iter().map(room).sum()));
-    for Session { role, made } in sessions {
+fn text(profiles: &[Profile<'_>]) -> Zeroizing<String> {
+    let room = |one: &Profile<'_>| 512 + one.token.map_or(0, str::len);
+    let mut text = Zeroizing::new(String::with_capacity(profiles.iter().map(room).sum()));
+    for profile in profiles {
         for part in [
             "[",
-            role.profile.as_str(),
+            profile.name,
             "]\naws_access_key_id = ",
-            made.key.as_str(),
+            profile.key.as_str(),
             "\naws_secret_access_key = ",
-            made.secret.expose(),
-            "\naws_session_token = ",
-            made.token.expose(),
+            profile.secret,
             "\n",
         ] {
             text.push_str(part);
+        }
+        if let Some(token) = profile.token {
+            for part in ["aws_session_token = ", token, "\n"] {
+                text.push_str(part);
+            }
         }
     }
     text
