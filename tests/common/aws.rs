@@ -8,20 +8,19 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use breakglass::aws::{Aws, AwsSettings, Patience, ProfileFiles};
 use breakglass::model::AccessKeyId;
 use breakglass::ports::{CloudError, IamUser, NewAccessKey};
+use process::Process;
 use tempfile::TempDir;
+
+#[path = "aws_process.rs"]
+mod process;
 
 /// The profile whose policy names the break-glass users.
 pub const ROTATOR: &str = "breakglass-rotator";
-
-/// So long a server may take to be ready; a loaded machine is slow, and a thousand users take a while.
-const READY: Duration = Duration::from_secs(240);
 
 /// Which server.
 #[derive(Debug, Clone, Copy)]
@@ -90,19 +89,6 @@ pub enum Conditions {
     Ignored,
     /// It looks first and writes later: only writers at the same time see the difference.
     Late,
-}
-
-struct Process {
-    child: Child,
-    port: u16,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // By its id; both may fail if it has ended already, which is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Server {
@@ -420,44 +406,6 @@ impl ObjectStore {
     pub fn log(&self) -> Vec<serde_json::Value> {
         let log = http(self.process.port, "GET", "/_store/log", "");
         log.as_array().expect("a log").clone()
-    }
-}
-
-impl Process {
-    fn start(script: &str, options: &[&str], folder: &Path) -> Self {
-        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws-server");
-        let port_file = folder.join("port");
-        let said = folder.join("said");
-        let log = File::create(&said).expect("a log file");
-        let child = Command::new(python())
-            .arg(home.join(script))
-            .args(options)
-            .arg("--port-file")
-            .arg(&port_file)
-            .arg("--with-parent")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log)
-            .spawn()
-            .expect("the server starts");
-        let mut process = Self { child, port: 0 };
-        process.port = process.ready(&port_file, &said);
-        process
-    }
-
-    fn ready(&mut self, port_file: &Path, said: &Path) -> u16 {
-        let started = Instant::now();
-        loop {
-            if let Ok(text) = fs::read_to_string(port_file) {
-                return text.trim().parse().expect("a port");
-            }
-            let ended = self.child.try_wait().expect("the child is ours");
-            if ended.is_some() || started.elapsed() > READY {
-                let words = fs::read_to_string(said).unwrap_or_default();
-                panic!("the server is not ready (ended: {ended:?}); it said:\n{words}");
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
     }
 }
 
