@@ -190,6 +190,11 @@ fn of_credentials(page: &mut Page, all: &[CredentialStatus], of: &[(&str, &str)]
         &|one| one.key.as_ref().map(|(_, _, sealed)| sealed.unix()),
     );
     each(
+        "breakglass_credential_shown_to_open_timestamp_seconds",
+        "When an opening or a drill last showed that a key of it opens; 0 if none ever did.",
+        &|one| Some(one.last_exercised.map_or(0, Timestamp::unix)),
+    );
+    each(
         "breakglass_credential_failed",
         "Whether the last rotation of it failed (1).",
         &|one| Some(one.failed.into()),
@@ -356,6 +361,7 @@ mod tests {
             user: "deploy-emergency".to_owned(),
             key: None,
             exercised: None,
+            last_exercised: None,
             failed: true,
             left_active: 2,
             unexplained_use: Some(at(77)),

@@ -109,6 +109,8 @@ pub struct CredentialStatus {
     pub key: Option<(String, u64, Timestamp)>,
     /// When an opening or a drill last showed that this key opens.
     pub exercised: Option<Timestamp>,
+    /// When that was last shown of any key of it.
+    pub last_exercised: Option<Timestamp>,
     /// Whether the last rotation of it failed.
     pub failed: bool,
     /// How many replaced keys are still active, those that an incident holds aside.
@@ -242,6 +244,7 @@ fn credentials(vault: &OpenVault<'_>) -> Vec<CredentialStatus> {
             .current()
             .map(|key| (key.id.to_string(), key.generation, key.sealed)),
         exercised: credential.current().and_then(|key| key.exercised),
+        last_exercised: credential.keys.iter().filter_map(|key| key.exercised).max(),
         failed: credential.failed.is_some(),
         left_active: left_active_and_free(vault, credential).count(),
         unexplained_use: alarms

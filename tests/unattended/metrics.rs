@@ -94,6 +94,7 @@ fn a_monitor_is_told_how_the_vault_stands() {
         ("credential_failed", of_deploy, 0),
         ("credential_keys_left_active", of_deploy, 0),
         ("credential_unexplained_use_timestamp_seconds", of_deploy, 0),
+        ("credential_shown_to_open_timestamp_seconds", of_deploy, 0),
         ("rotation_unfinished", of_main, 0),
         ("incidents_open", "", 0),
         ("attention", "", 0),
@@ -124,6 +125,14 @@ fn a_monitor_is_told_how_the_vault_stands() {
             &format!("credential=\"{name}\""),
         )
     };
+    let shown_of = |name| {
+        told.get(
+            "credential_shown_to_open_timestamp_seconds",
+            &format!("credential=\"{name}\""),
+        )
+    };
+    assert!(shown_of("deploy") > Some(0));
+    assert_eq!(shown_of("db"), Some(0));
     assert_eq!(use_of("deploy"), Some(0));
     assert!(use_of("db") > Some(0));
     let incidents = scene.open_incidents();
