@@ -65,7 +65,7 @@ impl App {
                 "nothing says which vault is meant",
                 "nothing was changed",
             )
-            .hint("--vault DIR, or BREAKGLASS_VAULT, or vault = \"…\" in the station's config.toml")
+            .hint("--vault PLACE, or BREAKGLASS_VAULT, or vault = \"…\" in the station's config.toml")
             })
     }
 

@@ -29,12 +29,13 @@ something is overdue, open or in the way, \
 
 /// What every command takes.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Globals {
     /// The vault's folder, or s3://BUCKET/PREFIX [default: the one in the station's config.toml]
     #[arg(
         long,
         global = true,
-        value_name = "DIR",
+        value_name = "PLACE",
         env = "BREAKGLASS_VAULT",
         hide_env_values = true
     )]

@@ -52,7 +52,9 @@ pub fn folder(path: &Path) -> Result<DirStore, Failure> {
             ),
             "nothing was changed",
         )
-        .hint("is the disk or share with the vault connected? is it another folder? --vault DIR")),
+        .hint(
+            "is the disk or share with the vault connected? is it another folder? --vault PLACE",
+        )),
         opened => Ok(opened?),
     }
 }

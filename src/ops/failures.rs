@@ -508,11 +508,23 @@ fn only_asks(action: &str) -> bool {
 
 const AGAIN: &str = "run the same command again: it goes on where this one stopped";
 
+/// Whether AWS refused a signature for its time (IAM User Guide, "Troubleshoot Signature Version 4": 15 minutes
+/// off at most).
+fn is_of_another_time(words: &str) -> bool {
+    let of_a_signature = ["Signature expired", "Signature not yet current"];
+    words.starts_with("RequestExpired") || of_a_signature.iter().any(|what| words.contains(what))
+}
+
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
         let text = error.to_string();
         let cloud = |code| Self::new(Class::Cloud, code, text.clone(), NOT_BY_THIS_CALL);
         match error {
+            CloudError::Credentials(ref words) if is_of_another_time(words) => {
+                cloud("aws-credentials").hint(
+                    "the clock is wrong: compare it with a watch, date -u; set it, and run the same command again",
+                )
+            }
             CloudError::Credentials(_) => cloud("aws-credentials")
                 .hint("set AWS_PROFILE, or [aws] profile in the station's config.toml")
                 .hint("aws sts get-caller-identity"),

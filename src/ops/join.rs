@@ -237,5 +237,5 @@ fn ahead(first: u64, newest: u64) -> Failure {
         ),
         "nothing was changed",
     )
-    .hint("is this the main vault? it is older than the copy that was opened: --vault DIR")
+    .hint("is this the main vault? it is older than the copy that was opened: --vault PLACE")
 }

@@ -223,7 +223,7 @@ fn not_an_export(dir: &Path, why: &str) -> Failure {
         ),
         "nothing was changed",
     )
-    .hint("a vault that is no export is trusted with: breakglass --vault DIR trust FINGERPRINT")
+    .hint("a vault that is no export is trusted with: breakglass --vault PLACE trust FINGERPRINT")
 }
 
 /// What the next commands need to know, unless somebody wrote a configuration already: then what has to be given

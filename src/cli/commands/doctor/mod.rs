@@ -98,7 +98,7 @@ fn verdict(findings: &[Finding], vault: bool) -> String {
     let looked = if vault {
         ""
     } else {
-        " No vault was looked at: --vault DIR."
+        " No vault was looked at: --vault PLACE."
     };
     let warned = match warnings {
         0 => String::new(),

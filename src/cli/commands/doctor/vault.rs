@@ -33,7 +33,7 @@ pub fn look(app: &App) -> Looked {
                 "vault",
                 "no vault is named, so none was looked at",
             )
-            .mend("--vault DIR, or vault = \"…\" in the station's config.toml"),
+            .mend("--vault PLACE, or vault = \"…\" in the station's config.toml"),
         );
         return looked;
     }
