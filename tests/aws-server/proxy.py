@@ -178,6 +178,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(503, error_xml("Receiver", "ServiceUnavailable", "Try again later"))
         if fault == "expired":
             return self.answer(403, error_xml("Sender", "ExpiredToken", "The security token included in the request is expired"))
+        if fault == "skewed":
+            return self.answer(403, error_xml("Sender", "SignatureDoesNotMatch", "Signature expired: 20261124T020000Z is now earlier than 20261124T024500Z (20261124T030000Z - 15 min.)"))
         if fault == "closed":
             return self.answer(403, error_xml("Sender", "OptInRequired", "The AWS Access Key Id needs a subscription for the service"))
         if fault == "wait":

@@ -92,6 +92,24 @@ fn credentials_that_expire_in_the_middle_end_the_run_and_the_next_goes_on() {
 }
 
 #[test]
+fn a_clock_that_is_an_hour_off_is_told_as_such_and_costs_nothing() {
+    let (scene, proxy) = sealed();
+    let before: Vec<_> = USERS.iter().map(|user| scene.keys_of(user)).collect();
+    proxy.arm("*", "skewed", 1, 1_000);
+    for args in [ROTATE, &["rotate", "--due"]] {
+        let seen = scene.run(args).ended(8);
+        assert!(seen.error.contains("[aws-credentials]"), "{seen}");
+        assert!(seen.error.contains("date -u"), "{seen}");
+        assert!(!seen.error.contains("AWS_PROFILE"), "{seen}");
+    }
+    proxy.reset();
+    let after: Vec<_> = USERS.iter().map(|user| scene.keys_of(user)).collect();
+    assert_eq!(after, before);
+    scene.run(ROTATE).ended(0);
+    scene.run(&["status"]).ended(0);
+}
+
+#[test]
 fn an_account_that_is_closed_is_told_as_aws_tells_it() {
     let (scene, proxy) = sealed();
     let before: Vec<_> = USERS.iter().map(|user| scene.keys_of(user)).collect();
