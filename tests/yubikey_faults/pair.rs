@@ -220,6 +220,9 @@ impl Pair<'_> {
                     let what = format!("{fault} at the {} of {serial}", EXCHANGES[exchange].0);
                     self.clear();
                     let ended = attempt(serial, exchange, fault);
+                    if let Ended::Failed(failure) = &ended {
+                        println!("{what}: {failure}");
+                    }
                     self.recovers(&what, &ended);
                     ended.code()
                 })

@@ -99,7 +99,9 @@ impl Device {
         let token = self.token();
         match error {
             // The last is the library's word for a service that ended while it was asked; it may run again already.
-            E::NoService | E::ServiceStopped | E::InvalidHandle | E::CommError => service(error),
+            E::NoService | E::ServiceStopped | E::InvalidHandle | E::CommError | E::Timeout => {
+                service(error)
+            }
             // The last is what is said of a command in the middle of which the contact was lost.
             E::RemovedCard
             | E::NoSmartcard
