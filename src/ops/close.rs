@@ -10,7 +10,7 @@ use super::rotate::{hold, retention_in_closing, rotate_compartment};
 use super::rotated::{Occasion, Outcome, Rotated};
 use super::settle::{self, Wanted};
 use super::world::{Cloud, People};
-use crate::ledger::{Event, IncidentPhase};
+use crate::ledger::{CredentialDefinition, Event, IncidentPhase, Retirement, RetirementCause};
 use crate::model::{AccessKeyId, Class, Failure, Name, Timestamp};
 use crate::ports::{CloudError, Notice, ProbeAnswer};
 use crate::rotation::Goal;
@@ -204,9 +204,19 @@ fn cut_off(
     let credential = settle::credential(vault, name)?;
     let definition = credential.definition.clone();
     if credential.key(key).is_none_or(|k| k.gone.is_none()) {
-        settle::cut_off(vault, cloud, &definition, key)?;
+        end_exposed(vault, cloud, &definition, key)?;
     }
     deny_sessions(vault, cloud, name)
+}
+
+fn end_exposed(
+    vault: &mut OpenVault<'_>,
+    cloud: &Cloud<'_>,
+    definition: &CredentialDefinition,
+    key: &AccessKeyId,
+) -> Result<(), Failure> {
+    let (act, cause) = (Retirement::Deactivate, RetirementCause::Exposed);
+    settle::end_key(vault, cloud, definition, key, act, cause)
 }
 
 /// Temporary credentials that were made with the key outlive it: those issued before now are denied
@@ -249,7 +259,7 @@ fn see_refused(
                 in_a_row = 0;
                 if is_gone && !cut_again {
                     // Whoever said that it was gone was wrong.
-                    settle::cut_off(vault, cloud, &definition, key)?;
+                    end_exposed(vault, cloud, &definition, key)?;
                     cut_again = true;
                 }
             }
@@ -314,9 +324,7 @@ fn clear_away(
 ) -> Result<(), Failure> {
     let mut compartments = Vec::new();
     for (name, _) in opened {
-        if settle::credential(vault, name)?.retired.is_none() {
-            settle::settle(vault, cloud, name, wanted)?;
-        }
+        settle::settle(vault, cloud, name, wanted)?;
         let definition = &settle::credential(vault, name)?.definition;
         compartments.push(definition.compartment.clone());
     }

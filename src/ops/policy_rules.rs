@@ -3,6 +3,7 @@
 use crate::format::Certificate;
 use crate::manifest::{ChangeRefused, Draft};
 use crate::model::{Digest, Firmware};
+use crate::policy::Period;
 
 /// What is to be different; what is not named stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,14 +16,8 @@ pub struct PolicyRules {
     pub add_roots: Vec<Certificate>,
     /// Those that are trusted no more, by the SHA-256 of their DER.
     pub remove_roots: Vec<Digest>,
-    /// After how many days a compartment is due for rotation.
-    pub rotate_days: Option<u32>,
-    /// The longest lease, in minutes.
-    pub max_lease_minutes: Option<u32>,
-    /// How long a replaced key stays deactivated, in minutes.
-    pub grace_minutes: Option<u32>,
-    /// For how many days a key is kept that a drill has shown to open.
-    pub keep_proved_days: Option<u32>,
+    /// Times, in their units.
+    pub times: Vec<(Period, u32)>,
 }
 
 impl PolicyRules {
@@ -44,18 +39,14 @@ impl PolicyRules {
         for root in &self.remove_roots {
             parts.push(format!("drop the attestation root {}", root.short()));
         }
-        let times = [
-            ("rotate after", self.rotate_days, "days"),
-            (
-                "let a lease last at most",
-                self.max_lease_minutes,
-                "minutes",
-            ),
-            ("keep replaced keys for", self.grace_minutes, "minutes"),
-            ("keep proved keys for", self.keep_proved_days, "days"),
-        ];
-        for (what, time, unit) in times {
-            parts.extend(time.map(|time| format!("{what} {time} {unit}")));
+        for (period, time) in &self.times {
+            let what = match period {
+                Period::Rotation => "rotate after",
+                Period::Lease => "let a lease last at most",
+                Period::Grace => "keep replaced keys for",
+                Period::Proved => "keep proved keys for",
+            };
+            parts.push(format!("{what} {time} {}", period.unit()));
         }
         parts.join(", ")
     }
@@ -64,14 +55,9 @@ impl PolicyRules {
         let policy = draft.policy();
         policy.min_firmware = self.min_firmware.unwrap_or(policy.min_firmware);
         policy.allow_pin_once = self.pin_once.unwrap_or(policy.allow_pin_once);
-        for (of, time) in [
-            (&mut policy.rotate_days, self.rotate_days),
-            (&mut policy.max_lease_minutes, self.max_lease_minutes),
-            (&mut policy.grace_minutes, self.grace_minutes),
-        ] {
-            *of = time.unwrap_or(*of);
+        for (period, time) in &self.times {
+            period.set(policy, *time);
         }
-        policy.keep_proved_days = self.keep_proved_days.or(policy.keep_proved_days);
         for root in &self.remove_roots {
             draft.remove_root(root)?;
         }

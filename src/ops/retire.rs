@@ -5,7 +5,7 @@ use super::rotate::{hold, in_use, retention};
 use super::rotated::Occasion;
 use super::settle::{self, Settled, Wanted};
 use super::world::Cloud;
-use crate::ledger::{CredentialState, Event};
+use crate::ledger::{CredentialState, Event, Retirement, RetirementCause};
 use crate::model::{AccessKeyId, Class, Failure, Name, Reason};
 use crate::ports::CloudError;
 use crate::rotation::Goal;
@@ -117,7 +117,8 @@ fn delete_all(
     }
     let ids = living(kept(vault, name)?);
     for id in &ids {
-        settle::withdraw(vault, cloud, &definition, id)?;
+        let (act, cause) = (Retirement::Delete, RetirementCause::Withdrawn);
+        settle::end_key(vault, cloud, &definition, id, act, cause)?;
     }
     Ok(ids)
 }

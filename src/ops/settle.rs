@@ -46,13 +46,17 @@ pub(super) enum Settled {
     Elsewhere(Elsewhere),
 }
 
-/// Goes on until nothing is left to do or a key is to be made. What IAM may not show yet is waited for.
+/// Goes on until nothing is left to do or a key is to be made. What IAM may not show yet is waited for. Of a credential
+/// that was given up nothing is left to do.
 pub(super) fn settle(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     name: &Name,
     wanted: Wanted<'_>,
 ) -> Result<Settled, Failure> {
+    if credential(vault, name)?.retired.is_some() {
+        return Ok(Settled::Done);
+    }
     let settled = settle_alone(vault, cloud, name, wanted);
     if settled.is_err() {
         cloud.known.forget(name);
@@ -110,13 +114,13 @@ fn settle_alone(
             Step::Deactivate(id, why) => {
                 let intent = about(Retirement::Deactivate, &id, why);
                 if intend(vault, cloud, &head, name, intent)? {
-                    deactivate(vault, cloud, definition, &id)?;
+                    carry_out(vault, cloud, definition, &id, Retirement::Deactivate)?;
                 }
             }
             Step::Delete(id, why) => {
                 let intent = about(Retirement::Delete, &id, why);
                 if intend(vault, cloud, &head, name, intent)? {
-                    delete(vault, cloud, definition, &id)?;
+                    carry_out(vault, cloud, definition, &id, Retirement::Delete)?;
                     waiting.has_deleted(id);
                 }
             }
@@ -336,14 +340,8 @@ pub(super) fn resolve(
             return Ok(vault.journal.record(vault.world.clock.now(), event)?);
         }
     }
-    let intent = retiring(
-        definition,
-        id,
-        Retirement::Delete,
-        RetirementCause::Orphaned,
-    );
-    vault.journal.record(vault.world.clock.now(), intent)?;
-    delete(vault, cloud, definition, id)?;
+    let (act, cause) = (Retirement::Delete, RetirementCause::Orphaned);
+    end_key(vault, cloud, definition, id, act, cause)?;
     let event = Event::KeyAbandoned {
         credential: definition.name.clone(),
         generation,
@@ -399,27 +397,34 @@ fn intend(
     Ok(recorded)
 }
 
-/// Makes AWS refuse a key, and records that. The intent stands in the ledger.
-fn deactivate(
+/// Ends a key, whoever uses it: records the intent, acts, records that. Of a user that is gone itself all keys are.
+pub(super) fn end_key(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     definition: &CredentialDefinition,
     id: &AccessKeyId,
+    act: Retirement,
+    cause: RetirementCause,
 ) -> Result<(), Failure> {
-    let answer = cloud.keys.deactivate(&definition.iam_user(), id);
-    let outcome = outcome(&definition.name, id, Retirement::Deactivate, answer)?;
-    ended(vault, cloud, definition, id, outcome)
+    let intent = retiring(definition, id, act, cause);
+    vault.journal.record(vault.world.clock.now(), intent)?;
+    carry_out(vault, cloud, definition, id, act)
 }
 
-/// Records what came of the end of a key; from now on it is known.
-fn ended(
+/// Makes AWS refuse a key, or deletes it, and records that; from then on it is known. The intent stands in the ledger.
+fn carry_out(
     vault: &mut OpenVault<'_>,
     cloud: &Cloud<'_>,
     definition: &CredentialDefinition,
     id: &AccessKeyId,
-    outcome: Event,
+    act: Retirement,
 ) -> Result<(), Failure> {
-    let name = &definition.name;
+    let (name, user) = (&definition.name, definition.iam_user());
+    let answer = match act {
+        Retirement::Deactivate => cloud.keys.deactivate(&user, id),
+        Retirement::Delete => cloud.keys.delete(&user, id),
+    };
+    let outcome = outcome(name, id, act, answer)?;
     record_own(
         vault,
         cloud,
@@ -428,49 +433,6 @@ fn ended(
     )?;
     now_known(cloud, name, &outcome, id);
     Ok(())
-}
-
-/// Cuts a key off, whoever uses it: records the intent, makes AWS refuse it, records that.
-pub(super) fn cut_off(
-    vault: &mut OpenVault<'_>,
-    cloud: &Cloud<'_>,
-    definition: &CredentialDefinition,
-    id: &AccessKeyId,
-) -> Result<(), Failure> {
-    let intent = retiring(
-        definition,
-        id,
-        Retirement::Deactivate,
-        RetirementCause::Exposed,
-    );
-    vault.journal.record(vault.world.clock.now(), intent)?;
-    deactivate(vault, cloud, definition, id)
-}
-
-/// Deletes a key whose credential is given up: records the intent, makes it go, records that. Of a user that is
-/// gone itself all keys are.
-pub(super) fn withdraw(
-    vault: &mut OpenVault<'_>,
-    cloud: &Cloud<'_>,
-    definition: &CredentialDefinition,
-    id: &AccessKeyId,
-) -> Result<(), Failure> {
-    let cause = RetirementCause::Withdrawn;
-    let intent = retiring(definition, id, Retirement::Delete, cause);
-    vault.journal.record(vault.world.clock.now(), intent)?;
-    delete(vault, cloud, definition, id)
-}
-
-/// Deletes a key, and records that. The intent stands in the ledger.
-fn delete(
-    vault: &mut OpenVault<'_>,
-    cloud: &Cloud<'_>,
-    definition: &CredentialDefinition,
-    id: &AccessKeyId,
-) -> Result<(), Failure> {
-    let answer = cloud.keys.delete(&definition.iam_user(), id);
-    let outcome = outcome(&definition.name, id, Retirement::Delete, answer)?;
-    ended(vault, cloud, definition, id, outcome)
 }
 
 /// What is recorded of a call that ended a key.

@@ -29,6 +29,16 @@ impl Period {
         }
     }
 
+    /// Lets a policy say another, in [`Period::unit`]s.
+    pub fn set(self, policy: &mut Policy, time: u32) {
+        match self {
+            Self::Rotation => policy.rotate_days = time,
+            Self::Lease => policy.max_lease_minutes = time,
+            Self::Grace => policy.grace_minutes = time,
+            Self::Proved => policy.keep_proved_days = Some(time),
+        }
+    }
+
     /// Its unit, in words.
     pub fn unit(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use crate::cli::{output, render, words};
 use crate::format::{self, Manifest};
 use crate::model::{Class, Digest, Failure, Name, Role, TokenIdentity};
 use crate::ops::{self, Change, PolicyRules};
-use crate::policy::firmware;
+use crate::policy::{Period, firmware};
 use crate::ports::Operator;
 
 /// Shows the people and their tokens.
@@ -203,6 +203,14 @@ fn names(
 
 /// Changes the policy.
 pub fn policy_set(app: &App, given: PolicySet) -> Result<ExitCode, Failure> {
+    let times = [
+        (Period::Rotation, given.rotate_days),
+        (Period::Lease, given.max_lease),
+        (Period::Grace, given.grace),
+        (Period::Proved, given.keep_proved),
+    ];
+    let times = times.into_iter();
+    let times = times.filter_map(|(period, time)| Some((period, time?)));
     let rules = PolicyRules {
         min_firmware: given.min_firmware,
         pin_once: match (given.allow_pin_once, given.refuse_pin_once) {
@@ -212,10 +220,7 @@ pub fn policy_set(app: &App, given: PolicySet) -> Result<ExitCode, Failure> {
         },
         add_roots: roots::read(&given.add_root)?,
         remove_roots: given.remove_root,
-        rotate_days: given.rotate_days,
-        max_lease_minutes: given.max_lease,
-        grace_minutes: given.grace,
-        keep_proved_days: given.keep_proved,
+        times: times.collect(),
     };
     change(app, given.dry_run, |_| Ok(Change::Policy(rules)))
 }
