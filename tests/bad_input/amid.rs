@@ -1,8 +1,6 @@
 //! What happens to users, accounts and credentials while a rotation is under way.
 
 use std::fs;
-use std::thread;
-use std::time::Duration;
 
 use crate::aws::Proxy;
 use crate::pty::Pty;
@@ -31,9 +29,7 @@ fn deleted_amid(action: &str) {
     let before = scene.keys_of("other");
     proxy.arm(action, "wait", 1, 1);
     let mut rotate = Pty::spawn(scene.pty_command(ROTATE));
-    while proxy.held() == 0 {
-        thread::sleep(Duration::from_millis(20));
-    }
+    proxy.await_held();
     scene.server().delete_user("able");
     proxy.release();
     let ended = rotate.finish();

@@ -312,6 +312,13 @@ impl Proxy {
         http(self.process.port, "POST", "/_proxy/release", "");
     }
 
+    /// Returns once a call hangs or waits.
+    pub fn await_held(&self) {
+        while self.held() == 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// How many calls hang or wait, or did, since the last reset.
     pub fn held(&self) -> u64 {
         let held = http(self.process.port, "GET", "/_proxy/held", "");

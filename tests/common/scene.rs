@@ -83,6 +83,21 @@ impl Seen {
 }
 
 impl Scene {
+    /// One whose AWS has sessions, with the credential `deploy`, which has these roles, sealed.
+    pub fn with_roles(options: &[&str], roles: &[String]) -> Self {
+        let options = [options, &["--access-roles"]].concat();
+        let scene = Self::at(Server::start(Lane::Ministack, "deploy", &options));
+        scene.prepare(&[IC, BGO]);
+        scene.found(&[IC], &[BGO], &[]);
+        let mut args = vec!["credential", "add", "deploy", "--user", "deploy"];
+        for role in roles {
+            args.extend(["--role", role]);
+        }
+        scene.run(&args).ended(0);
+        scene.run(&["rotate"]).ended(0);
+        scene
+    }
+
     /// Nobody, and nothing but an AWS with these users (at least one), none of whom has a key, and an
     /// empty station.
     pub fn empty(users: &[&str]) -> Self {

@@ -18,14 +18,23 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use aws::Proxy;
 use held::{AS_NOBODY, Held, children};
 use pty::Pty;
 use scan::{Needle, can_look};
 use scene::{BGO, IC, Scene, binary, borrowed, both_pins, pin, type_all, unseal_args, uri};
+
+/// The answer of a `credential_process`, at a terminal.
+const PROCESS: [&str; 7] = [
+    "unseal",
+    "deploy",
+    "--reason",
+    "INC-42",
+    "--credential-process",
+    "-o",
+    "-",
+];
 
 fn pins() -> Vec<Needle> {
     [IC, BGO, "carol"]
@@ -118,9 +127,7 @@ fn found_while_waiting_for(scene: &mut Scene, action: &str, nth: u32) -> Vec<Str
     scene.variables.push(to_proxy);
     proxy.arm(action, "hang-before", nth, 1);
     let rotate = Pty::spawn(scene.pty_command(&["rotate"]));
-    while proxy.held() == 0 {
-        thread::sleep(Duration::from_millis(20));
-    }
+    proxy.await_held();
     let generations = fs::read_dir(scene.vault().join("generation/main"));
     let generation = generations.expect("a folder").count() as u64;
     let needles = everything(scene, generation);
@@ -213,16 +220,7 @@ fn nothing_is_left_of_an_answer_to_a_credential_process() {
     }
     let scene = Scene::sealed(&["deploy"]);
     let needles = everything(&scene, 1);
-    let args = [
-        "unseal",
-        "deploy",
-        "--reason",
-        "INC-42",
-        "--credential-process",
-        "-o",
-        "-",
-    ];
-    let held = Held::at_its_end(&scene, &args, &borrowed(&both_pins()));
+    let held = Held::at_its_end(&scene, &PROCESS, &borrowed(&both_pins()));
     assert!(held.pty.transcript().contains("SecretAccessKey"));
     nothing_of(&needles, held.pid, "unseal --credential-process");
 }

@@ -1,34 +1,13 @@
 //! The same of the sessions of a role: what a command was handed is nowhere in ours once it was handed over.
 
-use crate::aws::{Lane, Server};
 use crate::held::Held;
 use crate::pty::Pty;
 use crate::scan::{self, Needle, can_look};
-use crate::scene::{BGO, IC, Scene, borrowed, both_pins, type_all, unseal_args};
-use crate::{nothing_of, pins, seed_in};
+use crate::scene::{Scene, borrowed, both_pins, type_all, unseal_args};
+use crate::{PROCESS, nothing_of, pins, seed_in};
 
 const PRINTED: &str = "printf '\"SecretAccessKey\":\"%s\",\"SessionToken\":\"%s\"\\n' \
      \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_SESSION_TOKEN\"";
-
-fn scene() -> Scene {
-    let server = Server::start(Lane::Ministack, "deploy", &["--access-roles"]);
-    let scene = Scene::at(server);
-    scene.prepare(&[IC, BGO]);
-    scene.found(&[IC], &[BGO], &[]);
-    let role = "arn:aws:iam::123456789012:role/breakglass/access/open";
-    let add = [
-        "credential",
-        "add",
-        "deploy",
-        "--user",
-        "deploy",
-        "--role",
-        role,
-    ];
-    scene.run(&add).ended(0);
-    scene.run(&["rotate"]).ended(0);
-    scene
-}
 
 /// The session that a transcript shows.
 fn shown(transcript: &str) -> Vec<Needle> {
@@ -48,7 +27,8 @@ fn nothing_is_left_of_a_session() {
     if !can_look() {
         return;
     }
-    let scene = scene();
+    let role = "arn:aws:iam::123456789012:role/breakglass/access/open".to_owned();
+    let scene = Scene::with_roles(&[], &[role]);
     let hold = format!("{PRINTED}; echo holding; read line");
     let args = unseal_args(&["deploy"], &["sh", "-c", &hold]);
     let mut pty = Pty::spawn(scene.pty_command(&args));
@@ -67,16 +47,7 @@ fn nothing_is_left_of_a_session() {
     pty.send_line("").finish();
 
     let print = unseal_args(&["deploy"], &["sh", "-c", PRINTED]);
-    let process = [
-        "unseal",
-        "deploy",
-        "--reason",
-        "INC-42",
-        "--credential-process",
-        "-o",
-        "-",
-    ];
-    for args in [&print[..], &process] {
+    for args in [&print[..], &PROCESS] {
         let held = Held::at_its_end(&scene, args, &borrowed(&both_pins()));
         let mut needles = shown(&held.pty.transcript());
         needles.extend(pins());

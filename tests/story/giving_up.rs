@@ -1,8 +1,5 @@
 //! Credentials that are given up: their keys go, nobody opens them any more, and nothing is owed to them.
 
-use std::thread;
-use std::time::Duration;
-
 use crate::aws::Proxy;
 use crate::pty::Pty;
 use crate::scene::{Scene, Seen, unseal_args};
@@ -145,9 +142,7 @@ fn one_that_dies_in_the_middle_is_gone_on_with() {
         let name = if fault == "hang" { "deploy" } else { "other" };
         let args = ["credential", "retire", name, "--reason", REASON];
         let pty = Pty::spawn(scene.pty_command(&args));
-        while proxy.held() == 0 {
-            thread::sleep(Duration::from_millis(20));
-        }
+        proxy.await_held();
         drop(pty);
         let refused = opening(&scene, name).ended(4);
         assert!(refused.text.contains("[nothing-sealed]"), "{refused}");

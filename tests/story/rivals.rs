@@ -1,8 +1,5 @@
 //! Two rotators at one vault: what one has begun, the other leaves alone until it must be dead.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use crate::aws::Proxy;
 use crate::log;
 use crate::scene::Scene;
@@ -15,9 +12,7 @@ fn begun_by_a_machine_that_died(scene: &mut Scene) {
         .variables
         .push(("AWS_ENDPOINT_URL".into(), proxy.endpoint().into()));
     let mut rotating = scene.breakglass(&["rotate"]).spawn().expect("it runs");
-    while proxy.held() == 0 {
-        sleep(Duration::from_millis(20));
-    }
+    proxy.await_held();
     rotating.kill().expect("it runs");
     rotating.wait().expect("it ends");
     scene.variables.pop();

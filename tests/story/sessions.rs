@@ -5,9 +5,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::aws::{EXTERNAL_ID, Lane, Proxy, Server};
+use crate::aws::{EXTERNAL_ID, Proxy};
 use crate::pty::Pty;
-use crate::scene::{BGO, IC, Scene, Seen, answer, borrowed, both_pins, unseal_args};
+use crate::scene::{Scene, Seen, answer, borrowed, both_pins, unseal_args};
 use crate::{ARN, aws, log};
 
 const ELSEWHERE: &str = "210987654321";
@@ -18,17 +18,7 @@ fn arn(account: &str, role: &str) -> String {
 
 /// A scene with an AWS that has sessions, and the credential `deploy` with these roles, sealed.
 fn with_roles(roles: &[String]) -> Scene {
-    let options = ["--accounts", ELSEWHERE, "--access-roles"];
-    let scene = Scene::at(Server::start(Lane::Ministack, "deploy", &options));
-    scene.prepare(&[IC, BGO]);
-    scene.found(&[IC], &[BGO], &[]);
-    let mut args = vec!["credential", "add", "deploy", "--user", "deploy"];
-    for role in roles {
-        args.extend(["--role", role]);
-    }
-    scene.run(&args).ended(0);
-    scene.run(&["rotate"]).ended(0);
-    scene
+    Scene::with_roles(&["--accounts", ELSEWHERE], roles)
 }
 
 /// `home` in the user's own account, and `prod` in another one, which asks for an external id.
