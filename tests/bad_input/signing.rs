@@ -25,6 +25,7 @@ use crate::scene::{Scene, pin, softhsm_library, uri};
 /// Names the file that is to be signed, in the process that signs; the signature goes beside it.
 const TOLD: &str = "BREAKGLASS_TEST_SIGN";
 const WITH: &str = "BREAKGLASS_TEST_SIGN_WITH";
+const WITH_PIN: &str = "BREAKGLASS_TEST_SIGN_PIN";
 
 #[test]
 fn sign_as_told() {
@@ -40,7 +41,8 @@ fn sign_as_told() {
     let mut token = provider.open(&uri(&label)).expect("the token is there");
     token.keys().expect("it was prepared");
     let message = fs::read(&file).expect("the message");
-    let pin = Pin::new(&pin(&label)).expect("a PIN");
+    let typed = env::var(WITH_PIN).expect("the PIN");
+    let pin = Pin::new(&typed).expect("a PIN");
     let replies = token.perform(&pin, &[KeyRequest::Sign(&message)]);
     let Some(KeyReply::Signature(signature)) = replies.expect("it signs").pop() else {
         panic!("no signature");
@@ -58,6 +60,7 @@ fn signature(scene: &Scene, label: &str, message: &[u8]) -> Vec<u8> {
         .env("SOFTHSM2_CONF", scene.path("softhsm2.conf"))
         .env(TOLD, &file)
         .env(WITH, label)
+        .env(WITH_PIN, pin(label))
         .output()
         .expect("it runs");
     assert!(output.status.success(), "{output:?}");

@@ -153,7 +153,7 @@ fn the_lease_runs_out_and_the_child_is_ended() {
     let scene = Scene::sealed(&["deploy"]);
     // The terminal is closed only when the child is gone, too: that is what is waited for.
     let args = [
-        "unseal", "deploy", "--reason", "INC-42", "--for", "1s", "--", "sleep", "100000",
+        "unseal", "deploy", "--reason", "INC-42", "--for", "3s", "--", "sleep", "100000",
     ];
     let seen = scene.at_terminal(&args, &borrowed(&both_pins())).ended(143);
     assert!(seen.text.contains("the lease ran out"), "{seen}");
