@@ -20,12 +20,11 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 
-use crate::scene::{Scene, pin, softhsm_library, uri};
+use crate::scene::{PINS_OF, Scene, pin, pins_of, softhsm_library, uri};
 
 /// Names the file that is to be signed, in the process that signs; the signature goes beside it.
 const TOLD: &str = "BREAKGLASS_TEST_SIGN";
 const WITH: &str = "BREAKGLASS_TEST_SIGN_WITH";
-const WITH_PIN: &str = "BREAKGLASS_TEST_SIGN_PIN";
 
 #[test]
 fn sign_as_told() {
@@ -41,8 +40,7 @@ fn sign_as_told() {
     let mut token = provider.open(&uri(&label)).expect("the token is there");
     token.keys().expect("it was prepared");
     let message = fs::read(&file).expect("the message");
-    let typed = env::var(WITH_PIN).expect("the PIN");
-    let pin = Pin::new(&typed).expect("a PIN");
+    let pin = Pin::new(&pin(&label)).expect("a PIN");
     let replies = token.perform(&pin, &[KeyRequest::Sign(&message)]);
     let Some(KeyReply::Signature(signature)) = replies.expect("it signs").pop() else {
         panic!("no signature");
@@ -60,7 +58,7 @@ fn signature(scene: &Scene, label: &str, message: &[u8]) -> Vec<u8> {
         .env("SOFTHSM2_CONF", scene.path("softhsm2.conf"))
         .env(TOLD, &file)
         .env(WITH, label)
-        .env(WITH_PIN, pin(label))
+        .env(PINS_OF, pins_of())
         .output()
         .expect("it runs");
     assert!(output.status.success(), "{output:?}");

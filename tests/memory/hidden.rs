@@ -15,7 +15,7 @@ use breakglass::secret::{CredentialSecret, Pin, Share, SharedSecret};
 use breakglass::token::pkcs11::{ModuleConfig, Pkcs11Provider, Profile};
 
 use crate::scan::Needle;
-use crate::scene::{Scene, pin, softhsm_library};
+use crate::scene::{PINS_OF, Scene, pin, pins_of, softhsm_library};
 
 const OUT: &str = "BREAKGLASS_TEST_OUT";
 
@@ -31,6 +31,7 @@ pub fn of_generation(scene: &Scene, generation: u64) -> Vec<Needle> {
         ])
         .envs(scene.environment())
         .env(OUT, &out)
+        .env(PINS_OF, pins_of())
         .env("BREAKGLASS_TEST_GENERATION", generation.to_string())
         .stdout(Stdio::null())
         .status();
