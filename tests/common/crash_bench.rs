@@ -75,7 +75,7 @@ impl Bench {
             command = vec!["close".to_owned(), scene.open_incidents()[0].clone()];
         }
         if deed == Deed::Reap {
-            open_until_the_lease_ends(&scene, users[0]);
+            scene.unseal_past_the_lease(users[0]).ended(143);
             command.push("--due".to_owned());
         }
         let proxy = Proxy::start(scene.server());
@@ -339,17 +339,6 @@ impl Bench {
             Err(format!("{}: {seen}", args.join(" ")))
         }
     }
-}
-
-/// An opening whose lease is over when this returns: the command is one that the end of the lease ends.
-fn open_until_the_lease_ends(scene: &Scene, user: &str) {
-    let args = [
-        "unseal", user, "--reason", "INC-42", "--for", "3s", "--", "sleep", "100000",
-    ];
-    let pins = scene::both_pins();
-    scene.at_terminal(&args, &scene::borrowed(&pins)).ended(143);
-    // The ledger has whole seconds.
-    thread::sleep(Duration::from_secs(1));
 }
 
 /// What `status` says would be opened: the key and its generation.

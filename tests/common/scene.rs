@@ -221,6 +221,13 @@ impl Scene {
         self.at_terminal(&args, &borrowed(&both_pins()))
     }
 
+    /// Opens a credential for a command that nothing but the end of the lease ends; it has ended when this returns.
+    pub fn unseal_past_the_lease(&self, credential: &str) -> Seen {
+        let words = "--reason INC-42 --for 3s -- sleep 100000".split(' ');
+        let args: Vec<&str> = ["unseal", credential].into_iter().chain(words).collect();
+        self.at_terminal(&args, &borrowed(&both_pins()))
+    }
+
     /// A command without a terminal, its input empty.
     pub fn run(&self, args: &[&str]) -> Seen {
         let output = self.breakglass(args).output().expect("the binary runs");

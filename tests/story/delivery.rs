@@ -152,10 +152,7 @@ fn the_child_has_the_credential_and_nobody_elses() {
 fn the_lease_runs_out_and_the_child_is_ended() {
     let scene = Scene::sealed(&["deploy"]);
     // The terminal is closed only when the child is gone, too: that is what is waited for.
-    let args = [
-        "unseal", "deploy", "--reason", "INC-42", "--for", "3s", "--", "sleep", "100000",
-    ];
-    let seen = scene.at_terminal(&args, &borrowed(&both_pins())).ended(143);
+    let seen = scene.unseal_past_the_lease("deploy").ended(143);
     assert!(seen.text.contains("the lease ran out"), "{seen}");
     assert_eq!(log::of(&scene, "released")[0]["exit"], 143);
     let status = scene.run(&["status"]).ended(10);

@@ -8,12 +8,16 @@ use crate::log;
 use crate::pty::Pty;
 use crate::scene::{Scene, borrowed, both_pins, type_all};
 
-/// Opens a credential for four seconds, and kills the process that holds it, with its child.
+/// Long enough that an opening is done before it is over.
+const LEASE: Duration = Duration::from_secs(4);
+
+/// Opens a credential, and kills the process that holds it, with its child; the lease is over when this returns.
 fn opened_by_a_machine_that_died(scene: &Scene) {
     let held = scene.path("held");
     let script = format!("touch '{}' && sleep 100000", held.display());
+    let lease = format!("{}s", LEASE.as_secs());
     let args = [
-        "unseal", "deploy", "--reason", "INC-42", "--for", "4s", "--", "sh", "-c", &script,
+        "unseal", "deploy", "--reason", "INC-42", "--for", &lease, "--", "sh", "-c", &script,
     ];
     let mut pty = Pty::spawn(scene.pty_command(&args));
     type_all(&mut pty, &borrowed(&both_pins()));
@@ -23,7 +27,7 @@ fn opened_by_a_machine_that_died(scene: &Scene) {
     let group = rustix::process::Pid::from_raw(pty.id().cast_signed()).expect("a process");
     rustix::process::kill_process_group(group, rustix::process::Signal::KILL).expect("it is there");
     pty.finish();
-    sleep(Duration::from_millis(4100));
+    sleep(LEASE);
 }
 
 #[test]
